@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The policy core of Sekisho: what the TOMOYO 1.7 policy language means, and nothing else.
+//!
+//! Input: bytes of names, numbers, credentials, a domain. Output: a decision, what to learn, a record for the log.
+//! The same sources run in the kernel, on a device and on a developer's machine. The crate does no I/O, keeps no
+//! global state and contains no `unsafe`. It cannot panic, and every allocation can fail with an error value: all
+//! containers come from [`mem`], which maps them to the kernel's fallible ones in the kernel.
+//!
+//! The flow: lines go through [`edit::Edit`] into a [`policy::Policy`], an immutable snapshot; the kernel asks
+//! [`engine::decide`] and [`transition::next_domain`], which never allocate; [`learn`] and [`audit`] turn a request
+//! back into text. "reference 4.2" in comments means chapter 4.2 of the description of TOMOYO 1.7.
+#![cfg_attr(not(sekisho_kernel), no_std)]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod acl;
+pub mod audit;
+pub mod condition;
+pub mod domain;
+pub mod edit;
+mod edit_exception;
+pub mod engine;
+mod entry;
+mod exception;
+mod group;
+#[cfg(not(sekisho_kernel))]
+mod host;
+pub mod learn;
+mod manager;
+pub mod mem;
+pub mod name;
+pub mod number;
+pub mod pattern;
+pub mod policy;
+mod policy_print;
+pub mod profile;
+pub mod request;
+mod table;
+pub mod task;
+pub mod text;
+pub mod transition;
+
+/// Version of the policy core, as `version` in securityfs shows it.
+pub const VERSION: &str = "0.1.0";

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who may write policy: programs and domains.
+//!
+//! Reference 10.2. The flag of a task that was found to be a manager belongs to the caller; here is the list.
+
+use crate::edit::EditError;
+use crate::exception;
+use crate::mem::{OutOfMemory, Vec};
+use crate::name::ROOT_DOMAIN;
+use crate::text::{self, ParseError, Reason, Sink, Words};
+
+/// One line of the manager file.
+pub(crate) enum Line {
+    /// `manage_by_non_root`
+    NonRoot,
+    /// A program or a domain.
+    Entry(Manager),
+}
+
+/// One entry of the list: the whole name of a domain, or the path of a program. They cannot be confused, because a
+/// program begins with `/` and a domain with `<`.
+pub(crate) struct Manager(Vec<u8>);
+
+impl Line {
+    /// Parses what follows an optional `delete`.
+    pub(crate) fn parse(mut words: Words<'_>) -> Result<Line, EditError> {
+        let all = words;
+        let (column, word) = words.require(Reason::BadManager)?;
+        if word.starts_with(ROOT_DOMAIN) {
+            return Ok(Line::Entry(Manager(exception::domain_name(all)?)));
+        }
+        let non_root = word == b"manage_by_non_root";
+        if !non_root && !exception::is_program(word) {
+            return Err(ParseError::new(column, Reason::BadManager).into());
+        }
+        words.finish()?;
+        Ok(if non_root { Line::NonRoot } else { Line::Entry(Manager(text::owned(word)?)) })
+    }
+}
+
+impl Manager {
+    /// The domain or program.
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        core::mem::size_of::<Self>().saturating_add(self.0.capacity_bytes())
+    }
+
+    pub(crate) fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+        sink.put(&self.0)?;
+        sink.put(b"\n")
+    }
+}

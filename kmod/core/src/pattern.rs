@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Wildcards: does a name match a pattern (reference 2)?
+//!
+//! The answers are those of TOMOYO 1.7.3, corner cases Q1 to Q3 included, because policy files depend on them.
+//! The way to them is another one. The original tries every length of every wildcard, recursively, which takes
+//! exponential time in the worst case and stack in proportion to the pattern. Here all possibilities are followed
+//! at the same time: a [`Positions`] set has one bit for each place in the pattern that may be reached so far, and
+//! each unit of the name (for `\{ \}`: each component) turns it into the next set. So the time is at most the
+//! length of the name times the length of the pattern, there is no recursion, and nothing is allocated.
+//!
+//! The price is a limit on patterns, [`MAX_POSITIONS`]. It is checked when a pattern is made, and only counts what
+//! needs such a set: names and patterns themselves may have any length.
+
+use crate::mem::{OutOfMemory, Vec};
+use crate::name::{is_valid_word, next_element, Element, Name};
+
+/// Largest number of elements in one component with wildcards (counted separately on each side of `\-`), and
+/// largest number of components from the first `\{` on. A component of a path has 255 units at most, and a path
+/// has rarely more than 30 components.
+pub const MAX_POSITIONS: usize = 511;
+
+/// A checked word that names are compared with. Without a wildcard it only matches the name equal to it.
+pub struct Pattern {
+    word: Vec<u8>,
+    /// Length in bytes of the longest beginning that consists of units.
+    const_len: usize,
+}
+
+impl Pattern {
+    /// Takes over a word. `None` when it is not valid (reference 1.3) or beyond [`MAX_POSITIONS`].
+    pub fn new(word: Vec<u8>) -> Option<Pattern> {
+        if !is_valid_word(&word) || !is_within_limits(&word) {
+            return None;
+        }
+        let const_len = word.len().saturating_sub(skip_units(&word).len());
+        Some(Pattern { word, const_len })
+    }
+
+    /// Copies a word. `Ok(None)` when it is not valid or beyond [`MAX_POSITIONS`].
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`] when the copy does not fit.
+    pub fn copy_from(word: &[u8]) -> Result<Option<Pattern>, OutOfMemory> {
+        let mut copy = Vec::with_capacity(word.len())?;
+        copy.extend_from_slice(word)?;
+        Ok(Pattern::new(copy))
+    }
+
+    /// The word as it was written.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.word
+    }
+
+    /// Length in bytes of the beginning before the first wildcard.
+    pub fn const_len(&self) -> usize {
+        self.const_len
+    }
+
+    /// Whether there is a wildcard at all.
+    pub fn is_patterned(&self) -> bool {
+        self.const_len < self.word.len()
+    }
+
+    /// Whether it can match directories, and only these.
+    pub fn is_dir(&self) -> bool {
+        self.word.last() == Some(&b'/')
+    }
+
+    /// Bytes of memory held by the pattern.
+    pub fn capacity_bytes(&self) -> usize {
+        self.word.capacity_bytes()
+    }
+
+    /// The pattern cut where the first wildcard begins.
+    fn parts(&self) -> (&[u8], &[u8]) {
+        cut(&self.word, self.const_len)
+    }
+}
+
+/// Whether `name` matches `pattern` (reference 2.2).
+pub fn matches(name: Name<'_>, pattern: &Pattern) -> bool {
+    if !pattern.is_patterned() {
+        return name.as_bytes() == pattern.as_bytes();
+    }
+    if name.is_dir() != pattern.is_dir() {
+        return false;
+    }
+    let (prefix, wild) = pattern.parts();
+    match name.as_bytes().strip_prefix(prefix) {
+        Some(rest) => rest_matches(rest, wild),
+        None => false,
+    }
+}
+
+/// Compares what is left behind the constant beginning, component by component.
+///
+/// The first component of both may be the remainder of one. That is Q2: a subtraction sees no more than this.
+fn rest_matches(name: &[u8], pattern: &[u8]) -> bool {
+    let (mut name, mut pattern) = (name, pattern);
+    while !name.is_empty() && !pattern.is_empty() {
+        let this = Component::first(pattern);
+        if this.group().is_some() {
+            return repeated_matches(name, pattern);
+        }
+        let that = Component::first(name);
+        if !component_matches(that.text, this.text) {
+            return false;
+        }
+        (name, pattern) = (that.rest, this.rest);
+    }
+    name.is_empty() && matches_nothing(pattern)
+}
+
+/// Compares from a `\{` on (reference 2.4). How often a group is repeated may depend on all that follows, so each
+/// component of the name is compared with every component of the pattern that it may belong to.
+fn repeated_matches(name: &[u8], pattern: &[u8]) -> bool {
+    let mut reached = Positions::start();
+    let mut name = name;
+    while !name.is_empty() {
+        let that = Component::first(name);
+        let mut next = Positions::none();
+        let (mut pattern, mut at) = (pattern, 0_usize);
+        while !pattern.is_empty() {
+            let this = Component::first(pattern);
+            let behind = at.saturating_add(1);
+            if reached.has(at) {
+                match this.group() {
+                    // Each repetition ends with a `/`; after it, one more may come, or what follows the group.
+                    Some(inner) if that.has_slash && component_matches(that.text, inner) => {
+                        next.add(at);
+                        next.add(behind);
+                    }
+                    None if component_matches(that.text, this.text) => next.add(behind),
+                    _ => {}
+                }
+            }
+            (pattern, at) = (this.rest, behind);
+        }
+        if next.is_empty() {
+            return false;
+        }
+        (reached, name) = (next, that.rest);
+    }
+    // The name has ended: it matches if the pattern may end in one of the places reached.
+    let (mut pattern, mut at) = (pattern, 0_usize);
+    loop {
+        if reached.has(at) && matches_nothing(pattern) {
+            return true;
+        }
+        if pattern.is_empty() {
+            return false;
+        }
+        (pattern, at) = (Component::first(pattern).rest, at.saturating_add(1));
+    }
+}
+
+/// Whether only `\*` and `\@` are left. That is Q1, where they are a whole component, and Q3, where `\-` follows.
+fn matches_nothing(pattern: &[u8]) -> bool {
+    elements(pattern).all(|element| matches!(element, Element::Many(_)))
+}
+
+/// Compares one component, or the remainder of one, with one of a pattern: it must match what is before the first
+/// `\-`, and nothing of what is between or behind the others (reference 2.3).
+fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
+    let (first, mut subtracted) = split_minus(pattern);
+    if !side_matches(name, first) {
+        return false;
+    }
+    while let Some(sides) = subtracted {
+        let (side, more) = split_minus(sides);
+        if side_matches(name, side) {
+            return false;
+        }
+        subtracted = more;
+    }
+    true
+}
+
+/// Whether all of a component is consumed by all of a pattern without `\-` and groups.
+///
+/// Position `n` means that the first `n` elements are done with. Positions are counted by hand, because the addition
+/// in `enumerate()` is checked, and a failed check is a panic.
+fn side_matches(name: &[u8], pattern: &[u8]) -> bool {
+    let mut reached = Positions::start();
+    for unit in units(name) {
+        let mut next = Positions::none();
+        let mut at = 0_usize;
+        for element in elements(pattern) {
+            let behind = at.saturating_add(1);
+            if reached.has(at) {
+                match element {
+                    Element::Unit(wanted) if wanted == unit => next.add(behind),
+                    Element::One(class) if class.contains(unit) => next.add(behind),
+                    Element::Some(class) if class.contains(unit) => {
+                        next.add(at);
+                        next.add(behind);
+                    }
+                    Element::Many(class) => {
+                        // It may also match nothing: then this same unit is for the element behind it, which is
+                        // looked at next.
+                        reached.add(behind);
+                        if class.contains(unit) {
+                            next.add(at);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            at = behind;
+        }
+        if next.is_empty() {
+            return false;
+        }
+        reached = next;
+    }
+    // The name has ended. From a place reached, only elements that match nothing may follow.
+    let (mut complete, mut at) = (reached.has(0), 0_usize);
+    for element in elements(pattern) {
+        at = at.saturating_add(1);
+        complete = (complete && matches!(element, Element::Many(_))) || reached.has(at);
+    }
+    complete
+}
+
+/// A component of a name or of a pattern.
+struct Component<'a> {
+    /// Everything before the `/`.
+    text: &'a [u8],
+    /// Whether there is a `/`.
+    has_slash: bool,
+    /// Everything behind the `/`.
+    rest: &'a [u8],
+}
+
+impl<'a> Component<'a> {
+    fn first(path: &'a [u8]) -> Component<'a> {
+        let end = path.iter().position(|&byte| byte == b'/').unwrap_or(path.len());
+        let (text, rest) = cut(path, end);
+        match rest.split_first() {
+            Some((_, rest)) => Component { text, has_slash: true, rest },
+            None => Component { text, has_slash: false, rest },
+        }
+    }
+
+    /// What is between `\{` and `\}`. In a valid word these are always the two ends of a component.
+    fn group(&self) -> Option<&'a [u8]> {
+        self.text.strip_prefix(br"\{")?.strip_suffix(br"\}")
+    }
+}
+
+/// A set of positions in a pattern, from 0 to [`MAX_POSITIONS`]; 64 bytes.
+#[derive(Clone, Copy)]
+struct Positions([u32; 16]);
+
+impl Positions {
+    const fn none() -> Positions {
+        Positions([0; 16])
+    }
+
+    /// Only position 0.
+    fn start() -> Positions {
+        let mut positions = Positions::none();
+        positions.add(0);
+        positions
+    }
+
+    /// A position beyond the limit is not kept. There is none, because such patterns cannot be made.
+    fn add(&mut self, position: usize) {
+        if let Some(word) = self.0.get_mut(position >> 5) {
+            *word |= 1_u32.wrapping_shl((position & 31) as u32);
+        }
+    }
+
+    fn has(&self, position: usize) -> bool {
+        match self.0.get(position >> 5) {
+            Some(word) => word.wrapping_shr((position & 31) as u32) & 1 == 1,
+            None => false,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0 == [0; 16]
+    }
+}
+
+/// All elements of a valid word.
+fn elements(word: &[u8]) -> impl Iterator<Item = Element> + '_ {
+    let mut rest = word;
+    core::iter::from_fn(move || {
+        let (element, tail) = next_element(rest)?;
+        rest = tail;
+        Some(element)
+    })
+}
+
+/// All units of a part of a name, as the bytes that they stand for.
+fn units(name: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    elements(name).filter_map(|element| match element {
+        Element::Unit(byte) => Some(byte),
+        _ => None,
+    })
+}
+
+/// What is left of a valid word from its first wildcard on.
+fn skip_units(word: &[u8]) -> &[u8] {
+    let mut rest = word;
+    while let Some((Element::Unit(_), tail)) = next_element(rest) {
+        rest = tail;
+    }
+    rest
+}
+
+/// What is before the first `\-`, and what is behind it if there is one.
+fn split_minus(pattern: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut rest = pattern;
+    while let Some((element, tail)) = next_element(rest) {
+        if element == Element::Minus {
+            let (before, _) = cut(pattern, pattern.len().saturating_sub(rest.len()));
+            return (before, Some(tail));
+        }
+        rest = tail;
+    }
+    (pattern, None)
+}
+
+/// Both sides of a place. `slice::split_at`, but a place behind the end is the end.
+fn cut(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
+    match (bytes.get(..at), bytes.get(at..)) {
+        (Some(before), Some(behind)) => (before, behind),
+        _ => (bytes, &[]),
+    }
+}
+
+/// Whether a valid word needs no position above [`MAX_POSITIONS`]. Walks exactly as the comparison does.
+fn is_within_limits(word: &[u8]) -> bool {
+    let mut pattern = skip_units(word);
+    let mut components = 0_usize;
+    while !pattern.is_empty() {
+        let this = Component::first(pattern);
+        if components > 0 || this.group().is_some() {
+            components = components.saturating_add(1);
+        }
+        let mut sides = Some(this.group().unwrap_or(this.text));
+        while let Some(all) = sides {
+            let (side, more) = split_minus(all);
+            // Not `count()`: its addition is checked, and a failed check is a panic.
+            if elements(side).fold(0_usize, |count, _| count.saturating_add(1)) > MAX_POSITIONS {
+                return false;
+            }
+            sides = more;
+        }
+        pattern = this.rest;
+    }
+    components <= MAX_POSITIONS
+}

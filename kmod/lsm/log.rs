@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The queues behind `grant_log` and `reject_log`: bounded, oldest first, one record a read.
+
+use crate::sys::lock::{Lock, GRANT_LOG, REJECT_LOG};
+use crate::sys::{self, task};
+use core::mem::take;
+use sekisho_core::audit::{self, Header};
+use sekisho_core::engine::Decision;
+use sekisho_core::mem::{OutOfMemory, Vec};
+use sekisho_core::profile::Mode;
+use sekisho_core::request::Request;
+use sekisho_core::task::Task;
+
+/// Records held (reference 7.5: the default of max_grant_log and max_reject_log).
+const MAX_RECORDS: usize = 1024;
+
+/// A ring of records. Its slots are allocated as it first fills and stay.
+pub(crate) struct Queue {
+    slots: Vec<Vec<u8>>,
+    first: usize,
+    used: usize,
+    dropped: u32,
+}
+
+impl Queue {
+    pub(crate) const fn new() -> Queue {
+        Queue { slots: Vec::new(), first: 0, used: 0, dropped: 0 }
+    }
+
+    /// Appends a record. A full queue keeps what it has and counts the new one as dropped (reference 11.4).
+    fn push(&mut self, record: Vec<u8>) -> Result<(), OutOfMemory> {
+        let at = self.first.wrapping_add(self.used);
+        let wrapped = self.index(at);
+        if self.used >= MAX_RECORDS {
+            self.dropped = self.dropped.wrapping_add(1);
+        } else if self.slots.len() < MAX_RECORDS && at == self.slots.len() {
+            self.slots.push(record)?;
+            self.used = self.used.wrapping_add(1);
+        } else if let Some(slot) = self.slots.get_mut(wrapped) {
+            *slot = record;
+            self.used = self.used.wrapping_add(1);
+        }
+        Ok(())
+    }
+
+    /// Takes the oldest record out.
+    pub(crate) fn pop(&mut self) -> Option<Vec<u8>> {
+        if self.used == 0 {
+            return None;
+        }
+        let record = self.slots.get_mut(self.first).map(take);
+        self.first = self.index(self.first.wrapping_add(1));
+        self.used = self.used.wrapping_sub(1);
+        if self.used == 0 {
+            self.first = 0;
+        }
+        record
+    }
+
+    /// Records that found no place.
+    pub(crate) fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    /// Wraps a position that is less than twice the length round the ring's end.
+    fn index(&self, at: usize) -> usize {
+        if at >= self.slots.len() {
+            at.wrapping_sub(self.slots.len())
+        } else {
+            at
+        }
+    }
+}
+
+fn header(mode: Mode, profile: u8) -> Header {
+    Header { timestamp: sys::seconds(), global_pid: task::global_pid(), mode, profile }
+}
+
+/// Stores what `write` produces, or counts it as dropped when there is no memory: the decision does not depend on it.
+fn append(queue: &Lock<Queue>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), OutOfMemory>) {
+    let mut record = Vec::new();
+    let written = write(&mut record);
+    let mut queue = queue.lock();
+    if written.and_then(|()| queue.push(record)).is_err() {
+        queue.dropped = queue.dropped.wrapping_add(1);
+    }
+}
+
+/// Records a decision, if its profile wants that.
+pub(crate) fn decision(decision: &Decision, task: &Task, domain: &[u8], request: &Request<'_>) {
+    if decision.log {
+        let header = header(decision.mode, decision.profile);
+        let queue = if decision.granted { &GRANT_LOG } else { &REJECT_LOG };
+        append(queue, |record| audit::record(record, &header, task, domain, request));
+    }
+}
+
+/// Records an event of a domain in the reject log: `use_profile N`, `transition_failed`, `quota_exceeded`.
+pub(crate) fn event(mode: Mode, profile: u8, task: &Task, domain: &[u8], text: &[u8]) {
+    let header = header(mode, profile);
+    append(&REJECT_LOG, |record| audit::note(record, &header, task, domain, text));
+}

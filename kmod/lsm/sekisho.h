@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the C and the Rust half of Sekisho know of each other. The Rust side of
+ * these declarations is sys/shims.rs; the two must say the same.
+ */
+#ifndef _SECURITY_SEKISHO_H
+#define _SECURITY_SEKISHO_H
+
+#include <linux/binfmts.h>
+#include <linux/fs.h>
+#include <linux/path.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+
+/* Private LSM id for lsm_list_modules(2); mainline's ids start at 100. */
+#define SEKISHO_LSM_ID 1700
+
+/* Bytes of the task blob: struct Blob of sys/task.rs, and room to align it. */
+#define SEKISHO_TASK_BLOB (24 + 8)
+
+/* Locks of the Rust side, see sys/lock.rs. */
+enum sekisho_lock_id {
+	SEKISHO_LOCK_WRITER,
+	SEKISHO_LOCK_GRANT_LOG,
+	SEKISHO_LOCK_REJECT_LOG,
+	SEKISHO_LOCK_ERRORS,
+	SEKISHO_LOCK_COUNT,
+};
+
+/* Credentials and identifiers of the calling task: core's struct Task. */
+struct sekisho_task_info {
+	u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+	u32 pid, ppid;
+	u8 state[3];
+	u8 execute_handler;
+};
+
+/* What sekisho_path_name() found out beside the name. */
+struct sekisho_path_facts {
+	u32 is_dir;
+	/* Components from the end of the name to the one below a procfs root that is the caller's own number; 0: none. */
+	u32 self_depth;
+};
+
+/* glue.c */
+void sekisho_lock(u32 id);
+void sekisho_unlock(u32 id);
+int sekisho_read_lock(void);
+void sekisho_read_unlock(int index);
+void sekisho_wait_for_readers(void);
+void sekisho_schedule_reaper(void);
+void sekisho_flush_reaper(void);
+
+/* The Rust side, called from glue.c. */
+int sekisho_rs_init(void);
+void sekisho_rs_add_hooks(const struct lsm_id *id);
+void sekisho_rs_reap(void);
+int sekisho_rs_open(u32 kind, bool write, void **state);
+ssize_t sekisho_rs_read(void *state, unsigned long buffer, size_t count);
+ssize_t sekisho_rs_write(void *state, unsigned long buffer, size_t count);
+void sekisho_rs_release(void *state);
+extern const char sekisho_rs_version[];
+
+#endif

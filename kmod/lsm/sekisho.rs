@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Sekisho, a pathname-based Linux Security Module.
+//!
+//! The policy and every decision are in the crate `sekisho_core`, which user-space programs share. This crate is the kernel
+//! around it:
+//!
+//! * [`sys`] is the one place with `unsafe`: hook table, snapshots under SRCU, task blobs, names, open files.
+//! * [`hooks`] says which question each hook asks, [`exec`] follows programs from domain to domain.
+//! * [`interface`] is what stands behind the files in `/sys/kernel/security/sekisho/`.
+//! * [`log`], [`errors`] and [`stats`] are what these files tell about the past.
+//!
+//! Nothing in here panics, and an internal failure denies in enforcing mode.
+
+#![deny(unsafe_code)]
+
+mod errors;
+mod exec;
+mod hooks;
+mod interface;
+mod log;
+mod stats;
+#[expect(unsafe_code, reason = "the layer that speaks C")]
+mod sys;
+
+/// Error numbers, the kernel's edge of every error of ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub(crate) enum Errno {
+    /// Refused by policy.
+    Perm = 1,
+    /// An allocation failed.
+    NoMem = 12,
+    /// The caller's memory cannot be read or written.
+    Fault = 14,
+    /// The request makes no sense.
+    Inval = 22,
+    /// The file cannot do that.
+    NoSys = 38,
+}
+
+impl From<sekisho_core::mem::OutOfMemory> for Errno {
+    fn from(_: sekisho_core::mem::OutOfMemory) -> Self {
+        Errno::NoMem
+    }
+}
+
+/// What hooks and files return.
+pub(crate) type Result<T = ()> = core::result::Result<T, Errno>;

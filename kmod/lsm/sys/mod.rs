@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The layer that speaks C: all `unsafe` of Sekisho, wrapped so that nothing above it can go wrong with memory.
+
+pub(crate) mod hook_table;
+pub(crate) mod lock;
+pub(crate) mod open_file;
+pub(crate) mod path;
+mod shims;
+pub(crate) mod snapshot;
+pub(crate) mod task;
+
+/// Seconds since 1970.
+pub(crate) fn seconds() -> u64 {
+    // SAFETY: No requirements.
+    unsafe { shims::sekisho_seconds() }
+}
+
+/// While it lives, allocations of this task do not call back into file systems.
+///
+/// Path hooks run with the parent directory locked, and the policy's writer lock is taken both below such locks and above
+/// allocations.
+pub(crate) struct NoFs(u32);
+
+impl NoFs {
+    /// Begins the scope.
+    pub(crate) fn enter() -> NoFs {
+        // SAFETY: No requirements; `Drop` restores what this returns.
+        NoFs(unsafe { shims::sekisho_nofs_enter() })
+    }
+}
+
+impl Drop for NoFs {
+    fn drop(&mut self) {
+        // SAFETY: The value comes from `sekisho_nofs_enter`, called by the same task: guards are not sent anywhere.
+        unsafe { shims::sekisho_nofs_leave(self.0) }
+    }
+}

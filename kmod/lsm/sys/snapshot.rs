@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The policy that is in force: an immutable snapshot behind one pointer.
+//!
+//! Readers take no lock and no reference: [`read`] enters an SRCU read section, in which they may sleep. A writer builds the
+//! next snapshot from the current one, which shares all that did not change, and publishes it with one store. What it replaced
+//! goes to the reaper, a work item that waits until no reader can see it and then frees it.
+//!
+//! A domain is removed here too: deleted ones stay in the snapshot until no task is in them. A task enters a domain only inside
+//! a read section and only if the snapshot read says that it is not deleted, or is born in the domain of a task that is in it.
+//! So after a grace period a deleted domain that is empty stays empty.
+
+use super::lock::{Guard, WRITER};
+use super::{shims, NoFs};
+use crate::{Errno, Result};
+use core::ffi::c_int;
+use core::marker::PhantomData;
+use core::ops::Deref;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use kernel::alloc::{flags::GFP_KERNEL, KBox};
+use sekisho_core::edit::Edit;
+use sekisho_core::policy::Policy;
+
+struct Node {
+    policy: Policy,
+    next: *mut Node,
+}
+
+/// The current snapshot; null until [`init`].
+static CURRENT: AtomicPtr<Node> = AtomicPtr::new(null_mut());
+/// Replaced snapshots that wait for their readers to leave: a stack.
+static RETIRED: AtomicPtr<Node> = AtomicPtr::new(null_mut());
+/// Snapshots that exist, the current one included.
+static ALIVE: AtomicU32 = AtomicU32::new(0);
+
+/// Publishes the empty policy. Called once, before any hook.
+pub(super) fn init() -> Result {
+    let policy = Policy::new()?;
+    let node = KBox::new(Node { policy, next: null_mut() }, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
+    ALIVE.fetch_add(1, Ordering::Relaxed);
+    CURRENT.store(KBox::into_raw(node), Ordering::Release);
+    Ok(())
+}
+
+/// A read section, and the snapshot that was current when it began.
+///
+/// # Invariants
+///
+/// `node` is not freed before the section `index` ends.
+pub(crate) struct Reader {
+    node: *const Node,
+    index: c_int,
+    _not_send: PhantomData<*mut ()>,
+}
+
+/// Begins a read section.
+pub(crate) fn read() -> Reader {
+    // SAFETY: Left in `Drop`.
+    let index = unsafe { shims::sekisho_read_lock() };
+    // INVARIANT: The reaper waits for this section before it frees what was current after it began.
+    Reader { node: CURRENT.load(Ordering::Acquire), index, _not_send: PhantomData }
+}
+
+impl Deref for Reader {
+    type Target = Policy;
+    fn deref(&self) -> &Policy {
+        // SAFETY: By the invariant; `init` ran before any hook or file could read, so it is not null.
+        unsafe { &(*self.node).policy }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // SAFETY: `index` comes from `sekisho_read_lock` in the same task.
+        unsafe { shims::sekisho_read_unlock(self.index) }
+    }
+}
+
+/// The right to publish the next snapshot. It must not be asked for inside a read section: the reaper holds it while it waits
+/// for readers.
+pub(crate) struct Writer {
+    _guard: Guard<'static, ()>,
+    _nofs: NoFs,
+}
+
+/// Waits for the right to change the policy.
+pub(crate) fn write() -> Writer {
+    let nofs = NoFs::enter();
+    Writer { _guard: WRITER.lock(), _nofs: nofs }
+}
+
+impl Writer {
+    /// The current policy; it cannot change while the writer exists.
+    pub(crate) fn policy(&self) -> &Policy {
+        // SAFETY: Only a writer replaces the node, and this is the only one.
+        unsafe { &(*CURRENT.load(Ordering::Acquire)).policy }
+    }
+
+    /// Begins a change of the current policy.
+    pub(crate) fn edit(&self) -> Result<Edit> {
+        Ok(self.policy().edit()?)
+    }
+
+    /// Makes the changed policy the one that is in force. On an error the old one stays.
+    pub(crate) fn publish(&self, edit: Edit) -> Result {
+        let node = KBox::new(Node { policy: edit.commit(), next: null_mut() }, GFP_KERNEL)
+            .map_err(|_| Errno::NoMem)?;
+        ALIVE.fetch_add(1, Ordering::Relaxed);
+        let active = node.policy.is_active();
+        let old = CURRENT.swap(KBox::into_raw(node), Ordering::AcqRel);
+        crate::hooks::set_active(active);
+        retire(old);
+        Ok(())
+    }
+}
+
+/// Hands a replaced snapshot to the reaper.
+fn retire(node: *mut Node) {
+    let mut top = RETIRED.load(Ordering::Relaxed);
+    loop {
+        // SAFETY: The node is ours: it is neither current any more nor on the stack yet, and readers do not look at `next`.
+        unsafe { (*node).next = top };
+        match RETIRED.compare_exchange_weak(top, node, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => break,
+            Err(now) => top = now,
+        }
+    }
+    schedule_reaper();
+}
+
+/// Wakes the reaper, for instance when the last task has left a deleted domain. Does not sleep.
+pub(crate) fn schedule_reaper() {
+    // SAFETY: No requirements.
+    unsafe { shims::sekisho_schedule_reaper() }
+}
+
+/// Waits until everything that is to be freed by now has been freed.
+pub(crate) fn flush_reaper() {
+    // SAFETY: No requirements; not called from the reaper itself nor with the writer's lock held.
+    unsafe { shims::sekisho_flush_reaper() }
+}
+
+/// How many snapshots exist; 1 when nothing waits to be freed.
+pub(crate) fn alive() -> u32 {
+    ALIVE.load(Ordering::Relaxed)
+}
+
+/// The reaper's work: frees replaced snapshots, then removes what nobody uses any more from the current one, until there is
+/// nothing left to do. An allocation failure leaves the garbage for the next time.
+#[no_mangle]
+extern "C" fn sekisho_rs_reap() {
+    loop {
+        free_retired();
+        if !read().has_garbage() {
+            break;
+        }
+        let writer = write();
+        // From here on nobody can enter a domain that is deleted in the current snapshot.
+        wait_for_readers();
+        let Ok(mut edit) = writer.edit() else { break };
+        edit.collect();
+        if writer.publish(edit).is_err() {
+            break;
+        }
+    }
+}
+
+/// Waits until all read sections that have begun are over.
+fn wait_for_readers() {
+    // SAFETY: No requirements; the reaper is in no read section itself.
+    unsafe { shims::sekisho_wait_for_readers() }
+}
+
+/// Waits for the readers of what has been replaced so far, and frees it.
+fn free_retired() {
+    let mut node = RETIRED.swap(null_mut(), Ordering::Acquire);
+    if node.is_null() {
+        return;
+    }
+    wait_for_readers();
+    while !node.is_null() {
+        // SAFETY: The nodes of the stack are boxes that no reader sees any more.
+        let boxed = unsafe { KBox::from_raw(node) };
+        node = boxed.next;
+        drop(boxed);
+        ALIVE.fetch_sub(1, Ordering::Relaxed);
+    }
+}

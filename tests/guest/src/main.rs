@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The guest tests: started as the real init behind sekisho-init, prints TAP, powers off.
+//!
+//! `--is-active` only tells whether a policy is active; the harness boots broken policies with it.
+
+mod topics;
+
+use guest::tap::Tap;
+use guest::{kernel, subject};
+use nix::sys::reboot::{reboot, RebootMode};
+
+fn main() {
+    if std::env::var_os(subject::VARIABLE).is_some() {
+        subject::serve();
+        return;
+    }
+    if std::env::args().any(|argument| argument == "--is-active") {
+        println!("# active: {}", kernel::read("activate").trim());
+    } else {
+        let mut tap = Tap::default();
+        topics::run(&mut tap);
+        tap.finish();
+    }
+    if std::process::id() == 1 {
+        nix::unistd::sync();
+        let result = reboot(RebootMode::RB_POWER_OFF);
+        println!("# the machine cannot be powered off: {result:?}");
+    }
+}

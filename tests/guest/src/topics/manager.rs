@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who may write policy (reference 10.2): a listed program or domain, uid and euid 0, and both opener and writer.
+
+use std::process::Stdio;
+
+use guest::kernel::{self, delete_domain, open, set_domain, write};
+use guest::op::Op;
+use guest::subject::{install, Subject, EPERM};
+use guest::tap::Tap;
+
+use super::domain_of;
+
+const PROGRAM: &str = "/tmp/x/manager";
+const OTHER: &str = "/tmp/x/stranger";
+
+/// A line whose effect is easy to see.
+const LINE: &str = "number_group WRITTEN_BY 7";
+
+fn attempt() -> Op {
+    Op::Write(kernel::path("exception_policy").into_bytes(), format!("{LINE}\n").into_bytes())
+}
+
+fn was_written() -> bool {
+    let there = kernel::read("exception_policy").lines().any(|line| line == LINE);
+    if there {
+        write("exception_policy", &format!("delete {LINE}"));
+    }
+    there
+}
+
+pub fn run(tap: &mut Tap) {
+    tap.topic("manager");
+    install(OTHER);
+    listed(tap);
+    identity(tap);
+    every_file(tap);
+    handed_over(tap);
+    for program in [PROGRAM, OTHER] {
+        delete_domain(&domain_of(program));
+    }
+    delete_domain(&format!("{} {PROGRAM}", domain_of(OTHER)));
+}
+
+fn start(tap: &mut Tap, program: &str) -> Option<Subject> {
+    let subject = Subject::start(program);
+    if let Err(e) = &subject {
+        tap.check("the subject starts", false, || e.to_string());
+    }
+    subject.ok()
+}
+
+fn listed(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    tap.same("root alone is no manager", subject.errno(&attempt()), EPERM);
+    tap.same("nothing was written", was_written(), false);
+    for entry in [PROGRAM.to_owned(), own.clone()] {
+        write("manager", &entry);
+        let Some(mut subject) = start(tap, PROGRAM) else { return };
+        tap.same(&format!("manager {entry}"), subject.errno(&attempt()), 0);
+        tap.same("it was written", was_written(), true);
+        write("manager", &format!("delete {entry}"));
+        let Some(mut subject) = start(tap, PROGRAM) else { return };
+        tap.same(&format!("manager {entry}, deleted"), subject.errno(&attempt()), EPERM);
+        tap.same("nothing was written", was_written(), false);
+    }
+    for entry in [OTHER.to_owned(), domain_of(OTHER), format!("{own} /x")] {
+        write("manager", &entry);
+        let Some(mut subject) = start(tap, PROGRAM) else { return };
+        tap.same(&format!("manager {entry} is somebody else"), subject.errno(&attempt()), EPERM);
+        write("manager", &format!("delete {entry}"));
+    }
+    // The policy of files does not make a manager, and a manager needs the permission to open.
+    write("manager", PROGRAM);
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    set_domain(&own, 3, &[]);
+    tap.same("a manager in an enforcing domain needs allow_write", subject.errno(&attempt()), EPERM);
+    set_domain(&own, 3, &["allow_write /sys/kernel/security/sekisho/exception_policy"]);
+    tap.same("and may with it", subject.errno(&attempt()), 0);
+    tap.same("it was written", was_written(), true);
+    set_domain(&own, 0, &[]);
+    write("manager", &format!("delete {PROGRAM}"));
+}
+
+/// uid and euid must both be 0. The file belongs to root, so these open it with their capabilities or not at all.
+fn identity(tap: &mut Tap) {
+    write("manager", PROGRAM);
+    for (label, ids) in [("uid", [10050, 0, 0, 0]), ("euid", [0, 10050, 0, 0])] {
+        let Some(mut subject) = start(tap, PROGRAM) else { return };
+        tap.same(&format!("{label} is 10050"), subject.errno(&Op::Uids(ids)), 0);
+        let errno = subject.errno(&attempt());
+        tap.check(&format!("{label} 10050 is no manager"), errno == EPERM || errno == 13, || {
+            errno.to_string()
+        });
+        tap.same("nothing was written", was_written(), false);
+    }
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    tap.same("all uids 10050", subject.errno(&Op::Uids([10050; 4])), 0);
+    for (name, errno) in [("domain_policy", 13), ("stat", 13), ("self_domain", 13)] {
+        let happened = subject.errno(&Op::Open(kernel::path(name).into_bytes(), 0, 0));
+        tap.same(&format!("another uid does not read {name}"), happened, errno);
+    }
+    write("manager", &format!("delete {PROGRAM}"));
+}
+
+/// No policy file takes anything from a stranger, also not nothing (a write of 0 bytes asks "may I?").
+fn every_file(tap: &mut Tap) {
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    let before = kernel::stat("rejected_lines");
+    for (name, text) in [
+        ("domain_policy", "<kernel> /stranger\n"),
+        ("exception_policy", "number_group STRANGER 1\n"),
+        ("profile", "201-COMMENT=stranger\n"),
+        ("manager", "/tmp/x/manager\n"),
+        ("activate", "1\n"),
+        ("domain_policy", "garbage\n"),
+        ("domain_policy", ""),
+    ] {
+        let op = Op::Write(kernel::path(name).into_bytes(), text.into());
+        tap.same(&format!("a stranger writes {text:?} to {name}"), subject.errno(&op), EPERM);
+    }
+    tap.same("what a stranger writes is not even looked at", kernel::stat("rejected_lines"), before);
+    tap.lacks_line("no domain came of it", &kernel::read("domain_policy"), "<kernel> /stranger");
+    tap.lacks_line("no manager came of it", &kernel::read("manager"), "/tmp/x/manager");
+    let mut reads = |name: &str| subject.errno(&Op::Open(kernel::path(name).into_bytes(), 0, 0));
+    tap.same("root may read policy", reads("domain_policy"), 0);
+}
+
+/// Both who opened and who writes must be managers: a descriptor is no permission.
+fn handed_over(tap: &mut Tap) {
+    let text = format!("{LINE}\n").into_bytes();
+    // The driver, a manager, opens; a stranger writes.
+    match Subject::start_with(OTHER, Stdio::from(open("exception_policy"))) {
+        Ok(mut stranger) => {
+            tap.same(
+                "opened by a manager, written by a stranger",
+                stranger.errno(&Op::WriteStderr(text.clone())),
+                EPERM,
+            );
+            tap.same("nothing was written", was_written(), false);
+        }
+        Err(e) => tap.check("the subject starts", false, || e.to_string()),
+    }
+    // A stranger opens and becomes a manager's program, which writes.
+    write("manager", PROGRAM);
+    install(PROGRAM);
+    let Some(mut subject) = start(tap, OTHER) else { return };
+    let become_manager = Op::ExecWithStderr(kernel::path("exception_policy").into_bytes(), PROGRAM.into());
+    tap.same("a stranger opens and becomes a manager's program", subject.errno(&become_manager), 0);
+    tap.same(
+        "opened by a stranger, written by a manager",
+        subject.errno(&Op::WriteStderr(text.clone())),
+        EPERM,
+    );
+    tap.same("nothing was written", was_written(), false);
+    tap.same("the same program may write what it opens itself", subject.errno(&attempt()), 0);
+    tap.same("it was written", was_written(), true);
+    // A manager that drops its rights after opening.
+    match Subject::start_with(PROGRAM, Stdio::from(open("exception_policy"))) {
+        Ok(mut manager) => {
+            tap.same(
+                "opened by one manager, written by another",
+                manager.errno(&Op::WriteStderr(text.clone())),
+                0,
+            );
+            tap.same("it was written", was_written(), true);
+            tap.same("then it becomes uid 10050", manager.errno(&Op::Uids([10050; 4])), 0);
+            tap.same("and may no more", manager.errno(&Op::WriteStderr(text)), EPERM);
+            tap.same("nothing was written", was_written(), false);
+        }
+        Err(e) => tap.check("the subject starts", false, || e.to_string()),
+    }
+    write("manager", &format!("delete {PROGRAM}"));
+}

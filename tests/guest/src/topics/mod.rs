@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The topics. Each leaves the policy as it found it, so their order does not matter and the last one can check that.
+
+mod boot;
+mod conditions;
+mod domains;
+mod files;
+mod garbage;
+mod interface;
+mod lifetime;
+mod logs;
+mod manager;
+mod names;
+mod resolver;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use guest::kernel::DRIVER;
+use guest::tap::Tap;
+
+/// The folder in which subjects act.
+const WORK: &str = "/tmp/w";
+
+/// Runs all.
+pub fn run(tap: &mut Tap) {
+    boot::run(tap);
+    let start = (guest::kernel::read("domain_policy"), guest::kernel::read("exception_policy"));
+    files::run(tap);
+    names::run(tap);
+    conditions::run(tap);
+    domains::run(tap);
+    interface::run(tap);
+    manager::run(tap);
+    logs::run(tap);
+    lifetime::run(tap);
+    resolver::run(tap);
+    garbage::run(tap);
+    tap.topic("end");
+    tap.same("domain_policy is what it was", guest::kernel::read("domain_policy"), start.0);
+    tap.same("exception_policy is what it was", guest::kernel::read("exception_policy"), start.1);
+    tap.same("nothing failed closed", guest::kernel::stat("fail_closed"), 0);
+}
+
+/// The domain of a subject that the driver starts.
+fn domain_of(program: &str) -> String {
+    format!("{DRIVER} {program}")
+}
+
+/// An empty work folder with: `file` ("data"), `dir/`, `full/inner`, `link` -> dir, `program` (a subject).
+fn fresh_work() {
+    clear(Path::new(WORK)).unwrap_or_else(|e| panic!("cannot empty {WORK}: {e}"));
+    let make = || -> io::Result<()> {
+        fs::create_dir_all(format!("{WORK}/dir"))?;
+        fs::create_dir_all(format!("{WORK}/full"))?;
+        fs::write(format!("{WORK}/file"), "data")?;
+        fs::write(format!("{WORK}/full/inner"), "data")?;
+        std::os::unix::fs::symlink("dir", format!("{WORK}/link"))
+    };
+    make().unwrap_or_else(|e| panic!("cannot fill {WORK}: {e}"));
+    guest::subject::install(&format!("{WORK}/program"));
+}
+
+fn clear(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}

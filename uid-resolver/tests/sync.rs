@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Sweeps on a device: what ends up in the kernel when apps come, change and go.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+
+mod support;
+
+use std::io::ErrorKind;
+
+use sekisho_uid_resolver::error::Error;
+use sekisho_uid_resolver::kernel::{KernelError, PolicyFile};
+use support::apk::{apk, fragment, zip, Axml};
+use support::device::Device;
+use support::kernel::DOMAIN;
+
+const FILE_A: &str = "/data/data/com.a/file";
+const FILE_B: &str = "/data/data/com.b/file";
+
+/// A device with one app, swept.
+fn with_a() -> Device {
+    let mut device = Device::new();
+    device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+    assert_eq!(device.sync(), ["accept com.a: uid=10057 groups=A_READERS rules=1"]);
+    device
+}
+
+#[test]
+fn an_app_with_fragment_may_read_its_files() {
+    let mut device = with_a();
+    assert!(device.kernel.may_read(10057, FILE_A));
+    for (uid, file) in [(10058, FILE_A), (0, FILE_A), (10057, FILE_B), (10057, "/data/data/com.a/d/file")] {
+        assert!(!device.kernel.may_read(uid, file), "{uid} {file}");
+    }
+    assert_eq!(device.state(), ["com.a.fragment"]);
+    let state = std::fs::read_to_string(device.path("state/com.a.fragment")).unwrap();
+    assert!(!state.contains("10057"), "no number on disk");
+    // Lines before the number.
+    let written = device.kernel.take_written();
+    let expected =
+        [DOMAIN, "allow_read /data/data/com.a/\\* if task.uid=@A_READERS", "number_group A_READERS 10057"];
+    assert_eq!(written, expected);
+    // Nothing more to do, also for a new process.
+    assert_eq!(device.sync(), [""; 0]);
+    device.restart();
+    assert_eq!(device.sync(), [""; 0]);
+    assert_eq!(device.kernel.take_written(), [""; 0]);
+}
+
+#[test]
+fn an_app_without_fragment_is_nothing() {
+    let mut device = Device::new();
+    device.install("com.plain", 10060, None);
+    assert_eq!(device.sync(), [""; 0]);
+    assert_eq!(device.state(), [""; 0]);
+    assert_eq!(device.kernel.take_written(), [""; 0]);
+}
+
+#[test]
+fn removal() {
+    let mut device = with_a();
+    device.kernel.take_written();
+    device.uninstall("com.a");
+    assert_eq!(device.sync(), ["remove com.a: no longer installed"]);
+    let rule = "delete allow_read /data/data/com.a/\\* if task.uid=@A_READERS";
+    assert_eq!(device.kernel.take_written(), ["delete number_group A_READERS 10057", DOMAIN, rule]);
+    assert_eq!(device.state(), [""; 0]);
+    assert!(!device.kernel.text().contains("A_READERS"));
+    assert!(!device.kernel.may_read(10057, FILE_A));
+}
+
+#[test]
+fn a_reused_uid_leaves_the_old_group_before_it_enters_the_new_one() {
+    let mut device = with_a();
+    device.kernel.take_written();
+    device.uninstall("com.a");
+    device.install("com.b", 10057, Some(&fragment("com.b", "B_READERS")));
+    let events = device.sync();
+    assert_eq!(events.len(), 2, "{events:?}");
+    let written = device.kernel.take_written();
+    let at = |line: &str| written.iter().position(|found| found == line).unwrap();
+    assert!(at("delete number_group A_READERS 10057") < at("number_group B_READERS 10057"));
+    assert!(!device.kernel.may_read(10057, FILE_A));
+    assert!(device.kernel.may_read(10057, FILE_B));
+    // The same with the one-shot command.
+    device.uninstall("com.b");
+    let path = device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+    let (done, events) = device.install_apk(&path);
+    assert!(done.unwrap());
+    assert_eq!(events[0], "remove com.b: no longer installed");
+    assert!(!device.kernel.may_read(10057, FILE_B));
+    // The old owner is still installed, with another UID.
+    device.set_uid("com.a", 10058);
+    let path = device.install("com.b", 10057, Some(&fragment("com.b", "B_READERS")));
+    assert!(device.install_apk(&path).0.unwrap());
+    assert!(device.kernel.may_read(10057, FILE_B) && !device.kernel.may_read(10057, FILE_A));
+}
+
+#[test]
+fn a_changed_uid_moves_the_number() {
+    let mut device = with_a();
+    device.kernel.take_written();
+    device.set_uid("com.a", 10099);
+    assert_eq!(device.sync(), ["accept com.a: uid=10099 groups=A_READERS rules=1"]);
+    assert!(device.kernel.may_read(10099, FILE_A) && !device.kernel.may_read(10057, FILE_A));
+    let written = device.kernel.take_written();
+    assert_eq!(written[0], "delete number_group A_READERS 10057");
+}
+
+#[test]
+fn a_reboot_is_rebuilt_from_the_list() {
+    let mut device = with_a();
+    device.kernel.reboot();
+    device.set_uid("com.a", 10063);
+    device.restart();
+    assert_eq!(device.sync(), ["accept com.a: uid=10063 groups=A_READERS rules=1"]);
+    assert!(device.kernel.may_read(10063, FILE_A) && !device.kernel.may_read(10057, FILE_A));
+}
+
+#[test]
+fn a_new_version_with_another_fragment() {
+    let mut device = with_a();
+    let new = "number_group A2\nallow_read /data/data/com.a/\\* if task.uid=@A2\nallow_write /data/data/com.a/\\* if task.uid=@A2\n";
+    device.install("com.a", 10057, Some(new));
+    assert_eq!(device.sync(), ["accept com.a: uid=10057 groups=A2 rules=2"]);
+    assert!(!device.kernel.text().contains("A_READERS"));
+    assert!(device.kernel.text().contains("allow_read/write /data/data/com.a/\\* if task.uid=@A2"));
+    assert!(device.kernel.may_read(10057, FILE_A));
+    device.restart();
+    assert_eq!(device.sync(), [""; 0], "merged lines are recognised");
+    // Fewer bits, same path.
+    let less = "number_group A2\nallow_write /data/data/com.a/\\* if task.uid=@A2\n";
+    device.install("com.a", 10057, Some(less));
+    device.sync();
+    assert!(!device.kernel.may_read(10057, FILE_A));
+    // Without one.
+    device.install("com.a", 10057, None);
+    assert_eq!(device.sync(), ["remove com.a: its APK no longer has a fragment"]);
+    assert!(!device.kernel.text().contains("A2"));
+    assert_eq!(device.state(), [""; 0]);
+}
+
+#[test]
+fn a_new_version_with_a_bad_fragment_loses_the_old_one() {
+    let mut device = with_a();
+    device.install("com.a", 10057, Some("number_group A_READERS 10057\n"));
+    let events = device.sync();
+    assert_eq!(events[0], "remove com.a: its new version is refused");
+    assert!(events[1].starts_with("refuse com.a: fragment line 1: the group has a member"), "{events:?}");
+    assert!(!device.kernel.may_read(10057, FILE_A));
+    assert_eq!(device.sync(), [""; 0], "told once");
+    device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+    assert_eq!(device.sync().len(), 1);
+    assert!(device.kernel.may_read(10057, FILE_A));
+}
+
+#[test]
+fn a_refusal_stops_nobody_else() {
+    let mut device = Device::new();
+    device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+    device.install("com.aa", 10058, Some(&fragment("com.a", "AA_READERS")));
+    device.install_bytes("com.ab", 10059, b"no zip");
+    device.install_bytes("com.ac", 10060, &apk("com.other", Some(&fragment("com.other", "G"))));
+    device.install_bytes("com.ad", 10061, &zip(&[("AndroidManifest.xml", &Axml::new("x").bytes())]));
+    device.install("com.ae", 10062, Some(&"\n".repeat(17 << 10)));
+    device.install("com.b", 10063, Some(&fragment("com.b", "B_READERS")));
+    let events = device.sync();
+    assert_eq!(events.iter().filter(|event| event.starts_with("refuse ")).count(), 5, "{events:#?}");
+    assert!(device.kernel.may_read(10057, FILE_A) && device.kernel.may_read(10063, FILE_B));
+    assert_eq!(device.state(), ["com.a.fragment", "com.b.fragment"]);
+    assert_eq!(device.sync(), [""; 0]);
+}
+
+#[test]
+fn lists_that_say_nothing_change_nothing() {
+    let mut device = with_a();
+    let before = device.kernel.text();
+    for list in ["", "com.b 10060 0\ncom.a 100"] {
+        device.write_raw_list(list.as_bytes());
+        let events = device.sync();
+        assert!(events.len() == 1 && events[0].contains("nothing changes"), "{events:?}");
+    }
+    assert_eq!(device.kernel.text(), before);
+    assert_eq!(device.state(), ["com.a.fragment"]);
+    std::fs::remove_file(device.path("packages.list")).unwrap();
+    assert!(matches!(device.try_sync().0, Err(Error::List(_))));
+    assert_eq!(device.kernel.text(), before);
+    assert!(matches!(device.install_apk(&device.path("x")).0, Err(Error::List(_))));
+}
+
+#[test]
+fn a_forged_line_suspends_and_never_moves() {
+    let mut device = with_a();
+    device.install("com.evil", 10289, Some(&fragment("com.evil", "EVIL")));
+    device.sync();
+    let forged = format!("{}com.a 10289 1 /data/user/0 default none 0 0 1 @null\n", device.list_text());
+    device.write_raw_list(forged.as_bytes());
+    let events = device.sync();
+    assert!(events[0].starts_with("suspend com.a: packages.list has 2 lines"), "{events:?}");
+    assert!(events[1].starts_with("suspend com.evil: it shares UID 10289 with com.a"), "{events:?}");
+    for uid in [10057, 10289] {
+        assert!(!device.kernel.may_read(uid, FILE_A), "{uid}");
+    }
+    assert!(!device.kernel.may_read(10289, "/data/data/com.evil/file"));
+    assert_eq!(device.state().len(), 2, "still installed");
+    assert_eq!(device.sync(), [""; 0], "told once");
+    device.write_list();
+    assert_eq!(device.sync().len(), 2);
+    assert!(device.kernel.may_read(10057, FILE_A));
+}
+
+#[test]
+fn uids_that_no_app_has() {
+    for uid in ["-1", "4294967295", "1000", "9999", "20000", "99001", "1010057", "x"] {
+        let mut device = Device::new();
+        let path = device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+        let list = device.list_text().replace("10057", uid);
+        device.write_raw_list(list.as_bytes());
+        let events = device.sync();
+        assert!(events.len() == 1 && events[0].starts_with("refuse com.a: "), "{events:?}");
+        let (done, events) = device.install_apk(&path);
+        assert!(!done.unwrap() && events.len() == 1);
+        assert!(!device.kernel.text().contains("A_READERS"));
+        // The same for one that is installed already.
+        device.write_list();
+        device.sync();
+        device.write_raw_list(list.as_bytes());
+        let events = device.sync();
+        assert!(events[0].starts_with("suspend com.a: "), "{events:?}");
+        assert!(!device.kernel.text().contains("number_group"));
+    }
+}
+
+#[test]
+fn a_shared_uid_gets_nothing() {
+    let mut device = with_a();
+    device.install("com.b", 10057, Some(&fragment("com.b", "B_READERS")));
+    let events = device.sync();
+    assert!(events[0].starts_with("suspend com.a: it shares UID 10057 with com.b"), "{events:?}");
+    assert!(events[1].starts_with("refuse com.b: it shares UID 10057 with com.a"), "{events:?}");
+    assert!(!device.kernel.may_read(10057, FILE_A) && !device.kernel.may_read(10057, FILE_B));
+}
+
+#[test]
+fn groups_have_one_owner() {
+    let mut device = with_a();
+    let path = device.install("com.b", 10058, Some(&fragment("com.b", "A_READERS")));
+    let events = device.sync();
+    assert!(events[0].starts_with("refuse com.b: group A_READERS belongs to com.a"), "{events:?}");
+    assert!(!device.kernel.may_read(10058, FILE_A) && !device.kernel.may_read(10058, FILE_B));
+    let (done, events) = device.install_apk(&path);
+    assert!(!done.unwrap() && events[0].starts_with("refuse com.b: group A_READERS belongs to com.a"));
+    // The first one keeps it, whatever the order of names is.
+    let mut device = Device::new();
+    device.install("com.b", 10058, Some(&fragment("com.b", "G")));
+    device.sync();
+    device.install("com.a", 10057, Some(&fragment("com.a", "G")));
+    assert!(device.sync()[0].starts_with("refuse com.a: "));
+    // When the owner goes, the name is free, in the same sweep.
+    device.uninstall("com.b");
+    let expected = ["remove com.b: no longer installed", "accept com.a: uid=10057 groups=G rules=1"];
+    assert_eq!(device.sync(), expected);
+}
+
+#[test]
+fn the_device_s_groups_are_nobody_s() {
+    let cases: [(PolicyFile, &[&str]); 5] = [
+        (PolicyFile::Exception, &["number_group A_READERS 0"]),
+        (PolicyFile::Exception, &["path_group A_READERS /x"]),
+        (PolicyFile::Domain, &[DOMAIN, "allow_read /vendor/x if task.uid=@A_READERS"]),
+        (PolicyFile::Domain, &["<kernel>", "allow_create /x @A_READERS"]),
+        (PolicyFile::Domain, &["<kernel> /sbin/x", "allow_read @A_READERS if task.uid=0"]),
+    ];
+    for (file, lines) in cases {
+        let mut device = Device::new();
+        device.kernel.owner_writes(file, lines);
+        let before = device.kernel.text();
+        device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+        let events = device.sync();
+        assert!(events[0].contains("belongs to the device's policy"), "{lines:?} {events:?}");
+        assert_eq!(device.kernel.text(), before);
+        assert_eq!(device.state(), [""; 0]);
+        // An OTA brings such a line for a group that an app has: after the reboot the device's policy wins.
+        let mut device = with_a();
+        device.kernel.reboot();
+        device.kernel.owner_writes(file, lines);
+        let before = device.kernel.text();
+        device.restart();
+        let events = device.sync();
+        assert!(events[0].contains("belongs to the device's policy"), "{lines:?} {events:?}");
+        assert_eq!(device.kernel.text(), before);
+    }
+}
+
+#[test]
+fn what_the_kernel_does_not_take_is_undone() {
+    for deaf_to in ["allow_read", "number_group"] {
+        let mut device = Device::new();
+        let before = device.kernel.text();
+        let path = device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+        device.kernel.deaf_to(Some(deaf_to));
+        let (result, events) = device.try_sync();
+        assert!(matches!(result, Err(Error::Kernel(KernelError::NotTaken { .. }))), "{result:?}");
+        assert!(events[0].starts_with("refuse com.a: the kernel did not take"), "{events:?}");
+        let (result, _) = device.install_apk(&path);
+        assert!(matches!(result, Err(Error::Kernel(KernelError::NotTaken { .. }))), "{result:?}");
+        assert_eq!(device.kernel.text(), before);
+        assert_eq!(device.state(), [""; 0]);
+        device.kernel.deaf_to(None);
+        assert_eq!(device.sync().len(), 1);
+        assert!(device.kernel.may_read(10057, FILE_A));
+    }
+}
+
+#[test]
+fn nothing_is_added_while_something_cannot_be_removed() {
+    let mut device = with_a();
+    device.uninstall("com.a");
+    device.install("com.b", 10057, Some(&fragment("com.b", "B_READERS")));
+    device.kernel.deaf_to(Some("delete number_group"));
+    let (result, events) = device.try_sync();
+    assert!(matches!(result, Err(Error::Kernel(KernelError::NotDeleted { .. }))), "{result:?}");
+    assert_eq!(events, [""; 0]);
+    assert!(!device.kernel.text().contains("B_READERS"));
+    device.kernel.deaf_to(None);
+    assert_eq!(device.sync().len(), 2);
+}
+
+#[test]
+fn a_kernel_that_cannot_be_written() {
+    let mut device = Device::new();
+    device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+    device.kernel.break_with(Some(ErrorKind::Other));
+    assert!(device.try_sync().0.is_err());
+    assert_eq!(device.state(), [""; 0]);
+    device.kernel.break_with(None);
+    device.sync();
+    // After a reboot with such a kernel the state stays.
+    device.kernel.reboot();
+    device.kernel.break_with(Some(ErrorKind::Other));
+    assert!(device.try_sync().0.is_err());
+    assert_eq!(device.state(), ["com.a.fragment"]);
+    device.kernel.break_with(None);
+    assert_eq!(device.sync().len(), 1);
+}
+
+#[test]
+fn a_domain_that_the_device_s_policy_lacks_is_not_made() {
+    let mut device = Device::new();
+    device.kernel.owner_writes(PolicyFile::Domain, &[&format!("delete {DOMAIN}")]);
+    let before = device.kernel.text();
+    device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+    let (result, _) = device.try_sync();
+    assert!(matches!(result, Err(Error::Kernel(KernelError::NoDomain(_)))), "{result:?}");
+    assert_eq!(device.kernel.text(), before);
+}
+
+#[test]
+fn one_shot_commands() {
+    let mut device = Device::new();
+    let path = device.install("com.a", 10057, Some(&fragment("com.a", "A_READERS")));
+    let (done, events) = device.install_apk(&path);
+    assert!(done.unwrap());
+    assert_eq!(events, ["accept com.a: uid=10057 groups=A_READERS rules=1"]);
+    // A refused APK changes nothing, and one that is not in the list is refused.
+    let before = device.kernel.text();
+    for (package, fragment, words) in [
+        ("com.a", Some("allow_read /x\n".to_owned()), "no 'if task.uid"),
+        ("com.gone", Some(fragment("com.gone", "G")), "packages.list does not have it"),
+    ] {
+        let other = device.path("other.apk");
+        std::fs::write(&other, apk(package, fragment.as_deref())).unwrap();
+        let (done, events) = device.install_apk(&other);
+        assert!(!done.unwrap());
+        assert!(events[0].starts_with(&format!("refuse {package}: ")), "{events:?} {words}");
+    }
+    std::fs::write(device.path("bad.apk"), b"no zip").unwrap();
+    let (done, events) = device.install_apk(&device.path("bad.apk"));
+    assert!(!done.unwrap() && events[0].contains("bad.apk"), "{events:?}");
+    assert_eq!(device.kernel.text(), before);
+    let package = sekisho_uid_resolver::package::PackageName::new(b"com.a").unwrap();
+    assert!(device.resolver.remove(&package, &mut Vec::new()).unwrap());
+    assert!(!device.resolver.remove(&package, &mut Vec::new()).unwrap());
+    assert!(!device.kernel.text().contains("A_READERS"));
+    assert_eq!(device.state(), [""; 0]);
+}
+
+#[test]
+fn an_apk_that_is_gone_or_damaged_state() {
+    let mut device = with_a();
+    std::fs::remove_dir_all(device.path("app")).unwrap();
+    device.kernel.reboot();
+    device.restart();
+    let events = device.sync();
+    assert!(events[0].starts_with("note: cannot read "), "{events:?}");
+    assert!(events[1].starts_with("accept com.a"), "the state is enough: {events:?}");
+    // A state file that nobody should have written is not loaded.
+    device.kernel.reboot();
+    device.restart();
+    let evil = "sekisho-fragment 1 com.a\nnumber_group G\nallow_read /\\{\\*\\}/\\* if task.uid=@G\n";
+    std::fs::write(device.path("state/com.a.fragment"), evil).unwrap();
+    let events = device.sync();
+    assert!(events.iter().any(|event| event.contains("com.a.fragment is damaged and removed")), "{events:?}");
+    assert!(!device.kernel.text().contains("task.uid=@G"));
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask VERB`: everything that is done with this repository beside `cargo build` and `cargo test`.
+//!
+//! One file a verb. CI runs exactly these verbs (`ci/test`, `ci/demo`), so what a person sees is what CI sees.
+
+mod apk;
+mod arch;
+mod busybox;
+mod cache;
+mod cpio;
+mod demo;
+mod device;
+mod guest_test;
+mod image;
+mod kernel;
+mod objects;
+mod qemu;
+mod shell;
+mod test;
+mod tools;
+
+use anyhow::Result;
+use arch::Arch;
+use clap::{Parser, Subcommand};
+
+/// Builds kernels and images of Sekisho, boots them, runs tests and the story.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Builds the kernel of an architecture's board; prints where the image is.
+    Kernel {
+        /// The architecture.
+        #[arg(long)]
+        arch: Arch,
+    },
+    /// Checks that Sekisho's kernel objects can neither panic nor, on arm, divide 64-bit numbers.
+    Objects {
+        /// The architecture.
+        #[arg(long)]
+        arch: Arch,
+    },
+    /// Builds the initramfs of an architecture's board; prints where it is.
+    Image {
+        /// The architecture.
+        #[arg(long)]
+        arch: Arch,
+    },
+    /// Boots a board with a shell on the console; leave with `poweroff -f`.
+    Qemu {
+        /// The architecture.
+        #[arg(long)]
+        arch: Arch,
+    },
+    /// Makes the signed test app with a policy fragment; prints where it is.
+    Apk,
+    /// Runs the guest tests of an architecture (`cargo xtask test guest --arch arm`), or everything that CI runs (`all`).
+    Test {
+        #[command(subcommand)]
+        what: test::What,
+    },
+    /// Runs the install story on qemu-arm.
+    Demo,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().verb {
+        Verb::Kernel { arch } => println!("{}", kernel::build(arch)?.display()),
+        Verb::Objects { arch } => objects::check(arch, &kernel::build_dir(arch)?)?,
+        Verb::Image { arch } => println!("{}", image::build(arch, image::Flavour::Base)?.display()),
+        Verb::Qemu { arch } => shell::run(arch)?,
+        Verb::Apk => println!("{}", apk::prepare()?.display()),
+        Verb::Test { what } => test::run(what)?,
+        Verb::Demo => demo::run()?,
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask test`: one topic, or everything in the order in which it fails soonest.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{bail, ensure, Context, Result};
+use clap::Subcommand;
+
+use crate::arch::Arch;
+use crate::{cache, demo, guest_test, kernel, objects};
+
+/// What to test.
+#[derive(Subcommand)]
+pub enum What {
+    /// The guest tests of one architecture.
+    Guest {
+        /// The architecture.
+        #[arg(long)]
+        arch: Arch,
+    },
+    /// What `ci/test` runs.
+    All,
+}
+
+/// Runs it.
+pub fn run(what: What) -> Result<()> {
+    match what {
+        What::Guest { arch } => guest_test::run(arch),
+        What::All => all(),
+    }
+}
+
+/// One part of the whole.
+type Step<'a> = (String, Box<dyn Fn() -> Result<()> + 'a>);
+
+fn all() -> Result<()> {
+    let mut steps: Vec<Step<'_>> = vec![
+        ("format".into(), Box::new(|| cargo(&["fmt", "--all", "--", "--check"]))),
+        (
+            "lints".into(),
+            Box::new(|| {
+                cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+            }),
+        ),
+        ("unit and property tests".into(), Box::new(|| cargo(&["test", "--locked", "--workspace", "--quiet"]))),
+    ];
+    for arch in Arch::ALL {
+        steps.push((format!("kernel {arch}"), Box::new(move || kernel::build(arch).map(drop))));
+        steps.push((
+            format!("kernel objects {arch}"),
+            Box::new(move || objects::check(arch, &kernel::build_dir(arch)?)),
+        ));
+        steps.push((format!("guest tests {arch}"), Box::new(move || guest_test::run(arch))));
+    }
+    steps.push(("the story on qemu-arm".into(), Box::new(demo::run)));
+
+    let mut summary = Vec::new();
+    let mut failed = 0;
+    for (name, step) in &steps {
+        println!("==> {name}");
+        let start = Instant::now();
+        let result = step();
+        let seconds = start.elapsed().as_secs();
+        match &result {
+            Ok(()) => summary.push(format!("ok      {seconds:5} s  {name}")),
+            Err(error) => {
+                failed += 1;
+                println!("{name} FAILED: {error:?}");
+                summary.push(format!("FAILED  {seconds:5} s  {name}"));
+            }
+        }
+    }
+    println!("\n{}", summary.join("\n"));
+    println!("{} passed, {failed} failed", summary.len() - failed);
+    ensure!(failed == 0, "{failed} of {} parts failed", summary.len());
+    Ok(())
+}
+
+/// Debian's cargo, in the checkout.
+fn cargo(arguments: &[&str]) -> Result<()> {
+    let status = Command::new("/usr/bin/cargo")
+        .args(arguments)
+        .current_dir(cache::root_of_project())
+        .env("PATH", format!("/usr/bin:{}", std::env::var("PATH").unwrap_or_default()))
+        .env("RUSTC", crate::tools::RUSTC)
+        .status()
+        .context("cannot start cargo; run ci/setup")?;
+    if !status.success() {
+        bail!("cargo {} failed", arguments.join(" "));
+    }
+    Ok(())
+}
