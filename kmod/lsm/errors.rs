@@ -69,11 +69,11 @@ fn format(
     out.put(b": ")?;
     out.put(reason.as_bytes())?;
     out.put(b": ")?;
-    // Encoded byte by byte, but for blanks: what is shown is printable, whatever was written.
+    // As it was written, but for bytes that a terminal would act on; those are shown as in a name.
     let mut unit = [0u8; 4];
     for byte in text.iter().take(SHOWN) {
         match byte {
-            b' ' => out.put(b" ")?,
+            b' '..=b'~' => out.put(&[*byte])?,
             0 => out.put(b"\\000")?,
             _ => out.put(encode(&[*byte], &mut unit).map_or(b"".as_slice(), |name| name.as_bytes()))?,
         }

@@ -151,7 +151,7 @@ fn move_to(policy: &Reader, id: DomainId) {
 /// Creates the next domain with the profile of the old one and enters it (step 7; only outside of enforcing mode).
 fn create(old: DomainId, program: Name<'_>, profile: u8, mode: Mode, task: &Task) -> Result {
     {
-        let writer = snapshot::write();
+        let mut writer = snapshot::write();
         let mut edit = writer.edit()?;
         let id = edit.create_domain(&next_domain(writer.policy(), old, program), profile)?;
         writer.publish(edit)?;
@@ -173,7 +173,7 @@ fn create(old: DomainId, program: Name<'_>, profile: u8, mode: Mode, task: &Task
 
 /// Marks the domain from which a transition failed, once, with a record (step 8).
 fn transition_failed(old: DomainId, mode: Mode, profile: u8, task: &Task) {
-    let writer = snapshot::write();
+    let mut writer = snapshot::write();
     let Some(domain) = writer.policy().domain(old) else { return };
     if domain.flags().transition_failed {
         return;

@@ -25,6 +25,7 @@ const O_ACCMODE: u32 = 3;
 /// The file type in a mode (include/uapi/linux/stat.h).
 const S_IFMT: u16 = 0o170_000;
 const S_IFREG: u16 = 0o100_000;
+const S_IFDIR: u16 = 0o040_000;
 const PERMISSIONS: u16 = 0o7777;
 /// `RENAME_EXCHANGE` (include/uapi/linux/fs.h).
 const RENAME_EXCHANGE: u32 = 2;
@@ -45,7 +46,7 @@ pub(crate) fn is_active() -> bool {
 /// open(2): the access mode alone decides; creation and truncation have hooks of their own. Directories, and the program
 /// that execve opens first, are not asked for; interpreters and loaders, opened inside execve, are (reference 4.5).
 pub(crate) fn file_open(file: &File<'_>) -> Result {
-    if !is_active() || file.is_dir() {
+    if !is_active() || file.mode() & S_IFMT == S_IFDIR || file.is_backing() {
         return Ok(());
     }
     let flags = file.flags();
@@ -59,7 +60,15 @@ pub(crate) fn file_open(file: &File<'_>) -> Result {
         // Only good for ioctl.
         _ => return Ok(()),
     };
-    check_path(op, &file.path(), Slash::IfDirectory)
+    let path = file.path();
+    if file.is_tmpfile() {
+        check_mode(PathNumberOp::Create, &path, file.mode(), Slash::Never)?;
+    }
+    check_path(op, &path, Slash::IfDirectory)?;
+    if file.truncates_early() {
+        truncate(&path)?;
+    }
+    Ok(())
 }
 
 /// truncate, ftruncate and O_TRUNC on a file that was there.
@@ -100,10 +109,10 @@ pub(crate) fn rename(old: &Path<'_>, new: &Path<'_>, flags: u32) -> Result {
 }
 
 fn rename_one(old: &Path<'_>, new: &Path<'_>) -> Result {
-    let slash = if old.is_dir() { Slash::Always } else { Slash::IfDirectory };
+    let slash = if old.is_dir() { Slash::Always } else { Slash::Never };
     let Some(question) = Question::begin(Item::Rename, old) else { return Ok(()) };
     let answer = old.with_name(slash, |from| {
-        // The target, if there is one, is replaced: it has the name that the source will have.
+        // A target that exists is replaced or exchanged; the name asked for is the one that the source will have.
         new.with_name(slash, |to| question.ask(&Request::Path2 { op: Path2Op::Rename, from, to }))
     });
     question.finish(answer.and_then(|inner| inner))
@@ -180,7 +189,7 @@ pub(crate) fn answer(reader: Reader, domain: DomainId, task: &Task, request: &Re
 
 /// Appends what was missed. Learning mode allows whatever comes of it (reference 8.4).
 fn learn(domain: DomainId, task: &Task, request: &Request<'_>, profile: u8) {
-    let writer = snapshot::write();
+    let mut writer = snapshot::write();
     let Ok(mut edit) = writer.edit() else { return };
     let full = match edit.learn(domain, task, request) {
         Ok(Learned::Added) => false,

@@ -9,7 +9,7 @@ use crate::sys::lock::{ERRORS, GRANT_LOG, REJECT_LOG};
 use crate::sys::open_file::{UserInput, UserOutput};
 use crate::sys::path::with_exe_name;
 use crate::sys::snapshot::{self, Writer};
-use crate::sys::task;
+use crate::sys::{task, NoFs};
 use crate::{errors, exec, hooks, stats, Errno, Result};
 use sekisho_core::edit::{Cursor, Edit, EditError};
 use sekisho_core::mem::Vec;
@@ -124,6 +124,7 @@ impl OpenFile {
             cursor: Cursor::default(),
         };
         if kind == Kind::SelfDomain {
+            let _nofs = NoFs::enter();
             // The domain of the one who opened it (reference 10), whoever reads.
             let policy = snapshot::read();
             let mut text = Vec::new();
@@ -155,6 +156,8 @@ impl OpenFile {
     }
 
     fn produce(&self) -> Result<Vec<u8>> {
+        // Locks and read sections below are such as hooks wait for with a directory locked.
+        let _nofs = NoFs::enter();
         let mut text = Vec::new();
         match self.kind {
             Kind::DomainPolicy => snapshot::read().print_domain_policy(&mut text)?,
@@ -195,16 +198,31 @@ impl OpenFile {
             // Only asks whether it might (reference 10.1).
             return Ok(0);
         }
-        let writer = snapshot::write();
+        let mut writer = snapshot::write();
+        // Reading the caller's memory can take as long as the caller likes: what was allowed before may not be now.
+        if !self.may_write() {
+            return Err(Errno::Perm);
+        }
+        let (cursor, line) = (self.cursor, self.line);
+        let result = self.take_lines(&mut writer, &bytes);
+        if result.is_err() {
+            // Nothing of this write has happened, so nothing may remember it.
+            (self.cursor, self.line, self.skipping) = (cursor, line, false);
+            self.partial.clear();
+        }
+        result.map(|()| total)
+    }
+
+    fn take_lines(&mut self, writer: &mut Writer, bytes: &[u8]) -> Result {
         let mut edit = writer.edit()?;
         let mut changed = false;
-        for byte in bytes.iter() {
+        for byte in bytes {
             changed |= self.take_byte(&mut edit, *byte)?;
         }
         if changed {
             writer.publish(edit)?;
         }
-        Ok(total)
+        Ok(())
     }
 
     /// Opener and writer must both be allowed to manage policy, so that a descriptor handed to a privileged program, or
@@ -270,12 +288,16 @@ impl OpenFile {
             errors::rejected(self.kind, self.line, 1, "write 1 to activate the policy", text);
             return Err(Errno::Inval);
         }
-        activate(&snapshot::write())?;
+        let mut writer = snapshot::write();
+        if !self.may_write() {
+            return Err(Errno::Perm);
+        }
+        activate(&mut writer)?;
         Ok(count)
     }
 }
 
-fn activate(writer: &Writer) -> Result {
+fn activate(writer: &mut Writer) -> Result {
     let mut edit = writer.edit()?;
     match edit.activate() {
         Ok(()) => writer.publish(edit),
@@ -315,6 +337,7 @@ fn print_stat(out: &mut Vec<u8>) -> Result {
     line(b"denied", stats::DENIED.get().into())?;
     line(b"fail_closed", stats::FAIL_CLOSED.get().into())?;
     line(b"rejected_lines", stats::REJECTED_LINES.get().into())?;
-    line(b"grant_log_dropped", GRANT_LOG.lock().dropped().into())?;
-    line(b"reject_log_dropped", REJECT_LOG.lock().dropped().into())
+    let (granted, rejected) = (GRANT_LOG.lock().dropped(), REJECT_LOG.lock().dropped());
+    line(b"grant_log_dropped", granted.into())?;
+    line(b"reject_log_dropped", rejected.into())
 }

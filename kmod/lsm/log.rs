@@ -14,33 +14,39 @@ use sekisho_core::task::Task;
 
 /// Records held (reference 7.5: the default of max_grant_log and max_reject_log).
 const MAX_RECORDS: usize = 1024;
+/// Bytes held: names may be long, and whoever is refused must not fill the memory with refusals.
+const MAX_BYTES: usize = 2 << 20;
 
 /// A ring of records. Its slots are allocated as it first fills and stay.
 pub(crate) struct Queue {
     slots: Vec<Vec<u8>>,
     first: usize,
     used: usize,
+    bytes: usize,
     dropped: u32,
 }
 
 impl Queue {
     pub(crate) const fn new() -> Queue {
-        Queue { slots: Vec::new(), first: 0, used: 0, dropped: 0 }
+        Queue { slots: Vec::new(), first: 0, used: 0, bytes: 0, dropped: 0 }
     }
 
     /// Appends a record. A full queue keeps what it has and counts the new one as dropped (reference 11.4).
     fn push(&mut self, record: Vec<u8>) -> Result<(), OutOfMemory> {
         let at = self.first.wrapping_add(self.used);
         let wrapped = self.index(at);
-        if self.used >= MAX_RECORDS {
+        let bytes = self.bytes.saturating_add(record.capacity_bytes());
+        if self.used >= MAX_RECORDS || bytes > MAX_BYTES {
             self.dropped = self.dropped.wrapping_add(1);
-        } else if self.slots.len() < MAX_RECORDS && at == self.slots.len() {
+            return Ok(());
+        }
+        if self.slots.len() < MAX_RECORDS && at == self.slots.len() {
             self.slots.push(record)?;
-            self.used = self.used.wrapping_add(1);
         } else if let Some(slot) = self.slots.get_mut(wrapped) {
             *slot = record;
-            self.used = self.used.wrapping_add(1);
         }
+        self.used = self.used.wrapping_add(1);
+        self.bytes = bytes;
         Ok(())
     }
 
@@ -52,6 +58,7 @@ impl Queue {
         let record = self.slots.get_mut(self.first).map(take);
         self.first = self.index(self.first.wrapping_add(1));
         self.used = self.used.wrapping_sub(1);
+        self.bytes = self.bytes.saturating_sub(record.as_ref().map_or(0, Vec::capacity_bytes));
         if self.used == 0 {
             self.first = 0;
         }

@@ -34,11 +34,14 @@ void *sekisho_buffer_alloc(size_t size);
 void sekisho_buffer_free(void *buffer);
 const struct path *sekisho_file_path(const struct file *file);
 u32 sekisho_file_flags(const struct file *file);
-bool sekisho_file_is_dir(const struct file *file);
+u32 sekisho_file_mode(const struct file *file);
+bool sekisho_file_is_backing(const struct file *file);
+bool sekisho_file_is_tmpfile(const struct file *file);
+bool sekisho_file_truncates_early(const struct file *file);
 bool sekisho_dentry_is_dir(const struct dentry *dentry);
 bool sekisho_has_mount(const struct path *path);
 char *sekisho_path_name(const struct path *path, char *buffer, int size, struct sekisho_path_facts *facts);
-int sekisho_program_path(const struct linux_binprm *bprm, struct path *program);
+void sekisho_program_path(const struct linux_binprm *bprm, struct path *program);
 struct file *sekisho_exe_file(void);
 void sekisho_put_file(struct file *file);
 void sekisho_put_path(const struct path *path);
@@ -118,9 +121,30 @@ u32 sekisho_file_flags(const struct file *file)
 	return file->f_flags;
 }
 
-bool sekisho_file_is_dir(const struct file *file)
+/* Type and permissions. */
+u32 sekisho_file_mode(const struct file *file)
 {
-	return S_ISDIR(file_inode(file)->i_mode);
+	return file_inode(file)->i_mode;
+}
+
+/* Opened by a stacked file system below a file that the user has opened, and that has been judged. */
+bool sekisho_file_is_backing(const struct file *file)
+{
+	return file->f_mode & FMODE_BACKING;
+}
+
+bool sekisho_file_is_tmpfile(const struct file *file)
+{
+	return file->f_flags & __O_TMPFILE;
+}
+
+/* FUSE and NFSv4 obey O_TRUNC while they open, before the hook for truncation. */
+bool sekisho_file_truncates_early(const struct file *file)
+{
+	unsigned long magic = file_inode(file)->i_sb->s_magic;
+
+	return (file->f_flags & O_TRUNC) && !(file->f_mode & FMODE_CREATED) &&
+	       S_ISREG(file_inode(file)->i_mode) && (magic == FUSE_SUPER_MAGIC || magic == NFS_SUPER_MAGIC);
 }
 
 bool sekisho_dentry_is_dir(const struct dentry *dentry)
@@ -174,11 +198,30 @@ static u32 sekisho_self_depth(const struct path *path)
 	return found;
 }
 
+/* TYPE:/way/in/the/file/system */
+static char *sekisho_detached_name(struct dentry *dentry, char *buffer, int size)
+{
+	const char *type = dentry->d_sb->s_type->name;
+	int length = strlen(type);
+	char *name = dentry_path_raw(dentry, buffer, size);
+
+	if (IS_ERR(name))
+		return name;
+	if (name - buffer < length + 1)
+		return ERR_PTR(-ENAMETOOLONG);
+	*--name = ':';
+	name -= length;
+	memcpy(name, type, length);
+	return name;
+}
+
 /*
  * The unencoded name of a path, written into the end of @buffer (reference 1.7):
  * a socket's parameters, else what the file system says, else the way to the
- * root of the mount tree, whatever the caller's own root is. For a detached tree
- * the way ends at its top.
+ * root of the mount tree, whatever the caller's own root is. An object that is not
+ * in that tree (lazy unmount, a file handle) gets the type of its file system and
+ * a colon in front of its way to the root of that file system, so that it cannot
+ * be taken for one that is.
  *
  * Returns a pointer into @buffer or an ERR_PTR, -ENAMETOOLONG if it is too small.
  */
@@ -191,11 +234,16 @@ char *sekisho_path_name(const struct path *path, char *buffer, int size, struct 
 	facts->is_dir = inode && S_ISDIR(inode->i_mode);
 	facts->self_depth = 0;
 	if (inode && inode->i_sb->s_magic == SOCKFS_MAGIC && S_ISSOCK(inode->i_mode)) {
-		struct sock *sk = SOCKET_I(inode)->sk;
-		int length = sk ? snprintf(buffer, size, "socket:[family=%u:type=%u:protocol=%u]",
-					   sk->sk_family, sk->sk_type, sk->sk_protocol) :
-				  snprintf(buffer, size, "socket:[unknown]");
+		struct sock *sk;
+		int length;
 
+		/* __sock_release() frees the sock with this lock held. */
+		inode_lock_shared(inode);
+		sk = SOCKET_I(inode)->sk;
+		length = sk ? snprintf(buffer, size, "socket:[family=%u:type=%u:protocol=%u]",
+				   sk->sk_family, sk->sk_type, sk->sk_protocol) :
+			      snprintf(buffer, size, "socket:[unknown]");
+		inode_unlock_shared(inode);
 		return length < size ? buffer : ERR_PTR(-ENAMETOOLONG);
 	}
 	if (dentry->d_op && dentry->d_op->d_dname && (!IS_ROOT(dentry) || dentry != path->mnt->mnt_root))
@@ -203,35 +251,48 @@ char *sekisho_path_name(const struct path *path, char *buffer, int size, struct 
 	facts->self_depth = sekisho_self_depth(path);
 	name = d_absolute_path(path, buffer, size);
 	if (name == ERR_PTR(-EINVAL))
-		name = dentry_path_raw(dentry, buffer, size);
+		name = sekisho_detached_name(dentry, buffer, size);
 	return name;
+}
+
+/* Does this link, pinned by the caller, lead to the inode? Looked up again by its own name, from its own directory. */
+static bool sekisho_link_leads_to(const struct path *link, const struct inode *inode)
+{
+	char *buffer = __getname(), *name;
+	struct path target;
+	bool same = false;
+
+	if (!buffer)
+		return false;
+	name = d_path(link, buffer, PATH_MAX);
+	if (!IS_ERR(name) && !kern_path(name, LOOKUP_FOLLOW, &target)) {
+		same = d_backing_inode(target.dentry) == inode;
+		path_put(&target);
+	}
+	__putname(buffer);
+	return same;
 }
 
 /*
  * The program of an execve as policy names it: the path given to execve with a
  * link in its last component not followed (reference 6.2). The look-up happens
- * after the file was opened, so the name counts only if following it leads to
- * that very file; else, and for a file named by its descriptor, it is the path
- * of the opened file. The caller puts @program.
+ * after the file was opened, and the caller's directory may change in between.
+ * So the entry found is held, and its name counts only if the entry is the
+ * opened file or a link that leads to it; else, and for a file named by its
+ * descriptor, the name is the path of the opened file. The caller puts @program.
  */
-int sekisho_program_path(const struct linux_binprm *bprm, struct path *program)
+void sekisho_program_path(const struct linux_binprm *bprm, struct path *program)
 {
-	struct path followed;
-	bool same;
+	const struct inode *opened = file_inode(bprm->file);
 
-	if (!bprm->fdpath && !kern_path(bprm->filename, LOOKUP_FOLLOW, &followed)) {
-		same = d_backing_inode(followed.dentry) == file_inode(bprm->file);
-		path_put(&followed);
-		if (same && !kern_path(bprm->filename, 0, program)) {
-			if (d_is_symlink(program->dentry) ||
-			    d_backing_inode(program->dentry) == file_inode(bprm->file))
-				return 0;
-			path_put(program);
-		}
+	if (!bprm->fdpath && !kern_path(bprm->filename, 0, program)) {
+		if (d_backing_inode(program->dentry) == opened ||
+		    (d_is_symlink(program->dentry) && sekisho_link_leads_to(program, opened)))
+			return;
+		path_put(program);
 	}
 	*program = bprm->file->f_path;
 	path_get(program);
-	return 0;
 }
 
 void sekisho_put_path(const struct path *path)

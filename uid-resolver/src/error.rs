@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What can stop the resolver, and what makes it refuse a package.
 //!
-//! A [`Refusal`] concerns one package and its next one is dealt with; an [`Error`] is a failure of the device (the
+//! A [`Refusal`] concerns one package, and the next one is dealt with; an [`enum@Error`] is a failure of the device (the
 //! kernel, the disk), after which the whole run is tried again later.
 
 use std::io;

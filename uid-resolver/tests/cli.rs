@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The program itself: exit status and messages, with a directory of plain files instead of securityfs.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its tools too")]
 
 mod support;
 

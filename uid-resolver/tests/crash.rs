@@ -2,7 +2,7 @@
 //! The program is killed after each line that it writes to the kernel, and at each step of writing a state file.
 //! The next sweep has to end where an undisturbed one ends, and nobody may have too much in between.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its tools too")]
 
 mod support;
 

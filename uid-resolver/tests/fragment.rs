@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a fragment may say, and everything that it may not.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its tools too")]
 
 use proptest::prelude::*;
 use sekisho_uid_resolver::fragment::{Fragment, FragmentReason as Reason};

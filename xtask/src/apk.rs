@@ -16,9 +16,6 @@ use zip::{ZipArchive, ZipWriter};
 
 use crate::cache::{self, Inputs};
 
-/// The app's package name.
-pub const PACKAGE: &str = "com.github.uiautomator";
-
 const WHEEL: &str = "uiautomator2==3.7.1";
 const WHEEL_SHA256: &str = "55ccc16f7c52d3035dbc14e1400524e76510dc353f9fc4a0bfa85bf58c51cc67";
 const MEMBER: &str = "uiautomator2/assets/app-uiautomator.apk";
@@ -77,7 +74,15 @@ fn original(folder: &Path) -> Result<PathBuf> {
     fs::write(&requirements, format!("{WHEEL} --hash=sha256:{WHEEL_SHA256}\n"))?;
     cache::run_quietly(
         Command::new("/usr/bin/python3")
-            .args(["-m", "pip", "--disable-pip-version-check", "download", "--no-deps", "--only-binary", ":all:"])
+            .args([
+                "-m",
+                "pip",
+                "--disable-pip-version-check",
+                "download",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+            ])
             .arg("--require-hashes")
             .arg("-r")
             .arg(&requirements)

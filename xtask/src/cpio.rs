@@ -96,8 +96,21 @@ fn member(
     ensure!(content.len() < u32::MAX as usize, "{path} is too large for a cpio archive");
     let links = if mode & 0o170_000 == 0o040_000 { 2 } else { 1 };
     let mut header = String::from("070701");
-    let fields =
-        [inode, mode as usize, 0, 0, links, 0, content.len(), 0, 0, device.0 as usize, device.1 as usize, path.len() + 1, 0];
+    let fields = [
+        inode,
+        mode as usize,
+        0,
+        0,
+        links,
+        0,
+        content.len(),
+        0,
+        0,
+        device.0 as usize,
+        device.1 as usize,
+        path.len() + 1,
+        0,
+    ];
     for field in fields {
         header.push_str(&format!("{field:08X}"));
     }

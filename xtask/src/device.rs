@@ -26,8 +26,15 @@ const PROGRAMS: [(&str, &[&str]); 4] = [
 ];
 
 /// What the programs are made from.
-const SOURCES: [&str; 7] =
-    ["Cargo.toml", "Cargo.lock", "kmod/core", "android-init", "uid-resolver", "tests/guest", "tests/scenarios"];
+const SOURCES: [&str; 7] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "kmod/core",
+    "android-init",
+    "uid-resolver",
+    "tests/guest",
+    "tests/scenarios",
+];
 
 /// Where the built programs are.
 pub struct Programs {
@@ -50,7 +57,8 @@ pub fn build(arch: Arch) -> Result<Programs> {
     let inputs = hash(arch)?;
     let marker = folder.join("sekisho-init");
     let programs = Programs { folder, inputs: inputs.clone() };
-    let complete = PROGRAMS.iter().flat_map(|(_, names)| names.iter()).all(|name| programs.path(name).exists());
+    let complete =
+        PROGRAMS.iter().flat_map(|(_, names)| names.iter()).all(|name| programs.path(name).exists());
     if complete && cache::is_fresh(&marker, &inputs) {
         return Ok(programs);
     }

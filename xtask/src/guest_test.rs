@@ -24,7 +24,10 @@ const BROKEN: [Broken; 4] = [
     Broken {
         name: "no-policy",
         options: "sekisho.policy=/nowhere sekisho.init=/bin/busybox",
-        wanted: &["sekisho-init: cannot read the policy file /nowhere/profile", "sekisho-init: no policy is active, powering off"],
+        wanted: &[
+            "sekisho-init: cannot read the policy file /nowhere/profile",
+            "sekisho-init: no policy is active, powering off",
+        ],
         unwanted: &["are active"],
     },
     Broken {
@@ -35,9 +38,14 @@ const BROKEN: [Broken; 4] = [
     },
     Broken {
         name: "undefined-profile",
-        options: "sekisho.policy=/usr/lib/sekisho/policies/undefined sekisho.init=/usr/lib/sekisho/guest-tests \
+        options:
+            "sekisho.policy=/usr/lib/sekisho/policies/undefined sekisho.init=/usr/lib/sekisho/guest-tests \
                   sekisho.on_failure=continue -- --is-active",
-        wanted: &["sekisho-init: the kernel refused to activate the policy", "booting without", "# active: 0"],
+        wanted: &[
+            "sekisho-init: the kernel refused to activate the policy",
+            "booting without",
+            "# active: 0",
+        ],
         unwanted: &["are active", "powering off"],
     },
     Broken {
@@ -69,22 +77,39 @@ pub fn run(arch: Arch) -> Result<()> {
             text.push('\n');
         })?;
         for wanted in case.wanted {
-            ensure!(text.contains(wanted), "{arch}: boot {}: the console lacks {wanted:?}; it is in {}", case.name, outcome.log.display());
+            ensure!(
+                text.contains(wanted),
+                "{arch}: boot {}: the console lacks {wanted:?}; it is in {}",
+                case.name,
+                outcome.log.display()
+            );
         }
         for unwanted in case.unwanted {
-            ensure!(!text.contains(unwanted), "{arch}: boot {}: the console says {unwanted:?}; it is in {}", case.name, outcome.log.display());
+            ensure!(
+                !text.contains(unwanted),
+                "{arch}: boot {}: the console says {unwanted:?}; it is in {}",
+                case.name,
+                outcome.log.display()
+            );
         }
         println!("{arch}: boot {} failed as it should ({:.1} s)", case.name, outcome.took.as_secs_f32());
     }
     let mut tap = Tap::default();
-    let outcome = boot("guest-tests", "sekisho.policy=/usr/lib/sekisho/policies/guest sekisho.init=/usr/lib/sekisho/guest-tests")
-        .run(|line| {
-            if tap.read(line) {
-                println!("{arch}: {line}");
-            }
-        })?;
+    let outcome = boot(
+        "guest-tests",
+        "sekisho.policy=/usr/lib/sekisho/policies/guest sekisho.init=/usr/lib/sekisho/guest-tests",
+    )
+    .run(|line| {
+        if tap.read(line) {
+            println!("{arch}: {line}");
+        }
+    })?;
     let count = tap.judge()?;
-    println!("{arch}: {count} guest tests passed ({:.1} s); console: {}", outcome.took.as_secs_f32(), outcome.log.display());
+    println!(
+        "{arch}: {count} guest tests passed ({:.1} s); console: {}",
+        outcome.took.as_secs_f32(),
+        outcome.log.display()
+    );
     Ok(())
 }
 
@@ -146,7 +171,9 @@ mod tests {
 
     fn judge(lines: &[&str]) -> Result<usize> {
         let mut tap = Tap::default();
-        lines.iter().for_each(|line| drop(tap.read(line)));
+        for line in lines {
+            tap.read(line);
+        }
         tap.judge()
     }
 

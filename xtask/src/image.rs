@@ -22,11 +22,11 @@ pub enum Flavour {
 
 /// The applets that get a link; what a person at the console and the scripts in the image use.
 const APPLETS: &[&str] = &[
-    "[", "ash", "basename", "cat", "chmod", "chown", "cp", "cut", "date", "dd", "df", "dirname", "dmesg", "du", "echo",
-    "env", "expr", "false", "find", "free", "grep", "head", "hexdump", "hostname", "id", "kill", "ln", "ls", "mkdir",
-    "mkfifo", "mknod", "more", "mount", "mv", "od", "ps", "pwd", "readlink", "rm", "rmdir", "sed", "setsid", "sh",
-    "sleep", "sort", "stat", "sync", "tail", "tee", "test", "top", "touch", "tr", "true", "umount", "uname", "uniq",
-    "vi", "wc", "xargs",
+    "[", "ash", "basename", "cat", "chmod", "chown", "cp", "cut", "date", "dd", "df", "dirname", "dmesg",
+    "du", "echo", "env", "expr", "false", "find", "free", "grep", "head", "hexdump", "hostname", "id",
+    "kill", "ln", "ls", "mkdir", "mkfifo", "mknod", "more", "mount", "mv", "od", "ps", "pwd", "readlink",
+    "rm", "rmdir", "sed", "setsid", "sh", "sleep", "sort", "stat", "sync", "tail", "tee", "test", "top",
+    "touch", "tr", "true", "umount", "uname", "uniq", "vi", "wc", "xargs",
 ];
 
 /// Busybox's own init starts what stands here (base flavour, and when a person picks /sbin/init).
@@ -91,9 +91,13 @@ pub fn build(arch: Arch, flavour: Flavour) -> Result<PathBuf> {
 }
 
 fn base(archive: &mut Archive, programs: &device::Programs, busybox: &Path) -> Result<()> {
-    for folder in ["/proc", "/sys", "/dev", "/data", "/etc", "/root", "/vendor/etc/sekisho", "/usr/lib/sekisho"] {
+    for folder in
+        ["/proc", "/sys", "/dev", "/data", "/etc", "/root", "/vendor/etc/sekisho", "/usr/lib/sekisho"]
+    {
         archive.directory(folder, 0o755);
     }
+    // Without it the root of the guest would be as open as the tmpfs that holds it.
+    archive.directory(".", 0o755);
     archive.directory("/tmp", 0o1777);
     // Before devtmpfs is mounted the kernel opens this one for process 1.
     archive.character("/dev/console", 0o600, 5, 1);

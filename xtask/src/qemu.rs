@@ -17,6 +17,9 @@ use anyhow::{bail, Context, Result};
 use crate::arch::Arch;
 use crate::cache;
 
+/// Processors: more than one, so that races have a chance to show.
+const CPUS: &str = "2";
+
 /// Text that only a broken kernel prints.
 const BROKEN: [&str; 7] = [
     "Kernel panic",
@@ -94,7 +97,11 @@ impl Boot {
             }
         }
         if let Some(line) = broken {
-            bail!("the kernel on {} is broken: {line}\nthe whole console is in {}", self.arch.board_name(), log.display());
+            bail!(
+                "the kernel on {} is broken: {line}\nthe whole console is in {}",
+                self.arch.board_name(),
+                log.display()
+            );
         }
         let errors = machine.end()?;
         if !errors.trim().is_empty() {
@@ -110,6 +117,7 @@ impl Boot {
         let mut qemu = Command::new(&board.qemu);
         qemu.args(["-accel", "tcg", "-nographic", "-no-user-config", "-nic", "none"])
             .args(["-M", &board.machine, "-cpu", &board.cpu, "-m", &board.memory.to_string()])
+            .args(["-smp", CPUS])
             .args(["-serial", "stdio", "-monitor", "none"])
             .arg("-kernel")
             .arg(&self.kernel)

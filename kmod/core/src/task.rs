@@ -5,8 +5,8 @@
 //! A plain snapshot, taken by the kernel glue at the time of the request; conditions (reference 5.2) and audit
 //! records (reference 11.1) are computed from it and from nothing else. `repr(C)`, because C fills it in.
 
-/// Numbers of one task: user and group ids in the initial user namespace, process ids in the initial pid
-/// namespace.
+/// Numbers of one task: user and group ids in the initial user namespace, process ids in the task's own
+/// pid namespace (reference 5.2).
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Task {

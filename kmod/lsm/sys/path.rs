@@ -45,6 +45,8 @@ impl Drop for Buffer {
 /// What follows a name that is computed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slash {
+    /// None: the name is or will be a file's.
+    Never,
     /// A slash if the object is a directory now.
     IfDirectory,
     /// Always: the name is or will be a directory's.
@@ -128,7 +130,12 @@ impl<'a> Path<'a> {
         let Some(tail) = body.get(offset..) else { return Err(Errno::NoMem) };
         let length = tail.iter().position(|&byte| byte == 0).unwrap_or(tail.len());
         let Some(text) = tail.get(..length) else { return Err(Errno::NoMem) };
-        let wants_slash = (slash == Slash::Always || facts.is_dir != 0) && text.last() != Some(&b'/');
+        let is_dir = match slash {
+            Slash::Never => false,
+            Slash::IfDirectory => facts.is_dir != 0,
+            Slash::Always => true,
+        };
+        let wants_slash = is_dir && text.last() != Some(&b'/');
         *end = b'/';
         let (head, rest) = self_split(text, facts.self_depth);
         Ok(join(
@@ -234,9 +241,27 @@ impl<'a> File<'a> {
         unsafe { shims::sekisho_file_flags(self.raw()) }
     }
 
-    /// Whether it is a directory.
-    pub(crate) fn is_dir(&self) -> bool {
+    /// Type and permissions, as in `i_mode`.
+    pub(crate) fn mode(&self) -> u16 {
         // SAFETY: Valid.
-        unsafe { shims::sekisho_file_is_dir(self.raw()) }
+        (unsafe { shims::sekisho_file_mode(self.raw()) } & 0xFFFF) as u16
+    }
+
+    /// Whether a stacked file system opened it, below a file that has been judged.
+    pub(crate) fn is_backing(&self) -> bool {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_file_is_backing(self.raw()) }
+    }
+
+    /// Whether it was made by O_TMPFILE, for which no other hook asks.
+    pub(crate) fn is_tmpfile(&self) -> bool {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_file_is_tmpfile(self.raw()) }
+    }
+
+    /// Whether the file system truncates it before the hook for that.
+    pub(crate) fn truncates_early(&self) -> bool {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_file_truncates_early(self.raw()) }
     }
 }

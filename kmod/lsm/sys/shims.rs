@@ -36,7 +36,10 @@ extern "C" {
     pub(super) fn sekisho_buffer_free(buffer: *mut c_void);
     pub(super) fn sekisho_file_path(file: *const c_void) -> *const c_void;
     pub(super) fn sekisho_file_flags(file: *const c_void) -> u32;
-    pub(super) fn sekisho_file_is_dir(file: *const c_void) -> bool;
+    pub(super) fn sekisho_file_mode(file: *const c_void) -> u32;
+    pub(super) fn sekisho_file_is_backing(file: *const c_void) -> bool;
+    pub(super) fn sekisho_file_is_tmpfile(file: *const c_void) -> bool;
+    pub(super) fn sekisho_file_truncates_early(file: *const c_void) -> bool;
     pub(super) fn sekisho_dentry_is_dir(dentry: *const c_void) -> bool;
     pub(super) fn sekisho_has_mount(path: *const c_void) -> bool;
     pub(super) fn sekisho_path_name(
@@ -45,7 +48,7 @@ extern "C" {
         size: c_int,
         facts: *mut PathFacts,
     ) -> *mut u8;
-    pub(super) fn sekisho_program_path(bprm: *const c_void, program: *mut c_void) -> c_int;
+    pub(super) fn sekisho_program_path(bprm: *const c_void, program: *mut c_void);
     pub(super) fn sekisho_exe_file() -> *mut c_void;
     pub(super) fn sekisho_put_file(file: *mut c_void);
     pub(super) fn sekisho_put_path(path: *const c_void);

@@ -103,7 +103,7 @@ impl Writer {
     }
 
     /// Makes the changed policy the one that is in force. On an error the old one stays.
-    pub(crate) fn publish(&self, edit: Edit) -> Result {
+    pub(crate) fn publish(&mut self, edit: Edit) -> Result {
         let node = KBox::new(Node { policy: edit.commit(), next: null_mut() }, GFP_KERNEL)
             .map_err(|_| Errno::NoMem)?;
         ALIVE.fetch_add(1, Ordering::Relaxed);
@@ -155,7 +155,7 @@ extern "C" fn sekisho_rs_reap() {
         if !read().has_garbage() {
             break;
         }
-        let writer = write();
+        let mut writer = write();
         // From here on nobody can enter a domain that is deleted in the current snapshot.
         wait_for_readers();
         let Ok(mut edit) = writer.edit() else { break };

@@ -67,6 +67,20 @@ pub fn settle(key: &str, wanted: u64) -> u64 {
     }
 }
 
+/// `policy_bytes` once it stays the same: a baseline for later comparison. What ended processes leave behind goes after
+/// a grace period.
+pub fn quiet_bytes() -> u64 {
+    let mut last = stat("policy_bytes");
+    let mut same = 0;
+    while same < 5 {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = stat("policy_bytes");
+        same = if now == last { same + 1 } else { 0 };
+        last = now;
+    }
+    last
+}
+
 /// The newest line of `errors`.
 pub fn last_error() -> String {
     read("errors").lines().last().unwrap_or_default().to_owned()

@@ -4,8 +4,10 @@
 //! The answer is an errno (0: it worked), or a text for the few questions. Bytes that would split a line or a word are
 //! written as `%XX`, so that every file name can be sent.
 
+use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -178,7 +180,7 @@ impl Op {
             Self::Chroot(path) => {
                 number(nix::unistd::chroot(os(path)).and_then(|()| nix::unistd::chdir("/")))
             }
-            Self::Exec(path) => error(&Command::new(os(path)).exec()),
+            Self::Exec(path) => exec(path),
             Self::ExecWithStderr(file, path) => match OpenOptions::new().write(true).open(os(file)) {
                 Ok(file) => error(&Command::new(os(path)).stderr(Stdio::from(file)).exec()),
                 Err(e) => error(&e),
@@ -243,7 +245,7 @@ fn push(mut words: Vec<String>, word: String) -> Vec<String> {
 }
 
 fn os(path: &[u8]) -> &std::ffi::OsStr {
-    std::os::unix::ffi::OsStrExt::from_bytes(path)
+    std::ffi::OsStr::from_bytes(path)
 }
 
 fn number<T>(result: Result<T, Errno>) -> i32 {
@@ -256,6 +258,17 @@ fn io<T>(result: std::io::Result<T>) -> i32 {
 
 fn error(e: &std::io::Error) -> i32 {
     e.raw_os_error().unwrap_or(-1)
+}
+
+/// execve itself: what std offers is execvp, which runs a shell on ENOEXEC.
+fn exec(path: &[u8]) -> i32 {
+    let environment: Vec<CString> = std::env::vars_os()
+        .filter_map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok())
+        .collect();
+    match CString::new(path) {
+        Ok(path) => number(nix::unistd::execve(&path, std::slice::from_ref(&path), &environment)),
+        Err(_) => -1,
+    }
 }
 
 fn numbers(text: &str) -> Option<[u32; 4]> {

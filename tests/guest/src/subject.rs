@@ -78,17 +78,27 @@ impl Subject {
 
     /// Lets it do something; an `exec` that worked answers 0.
     pub fn perform(&mut self, op: &Op) -> Answer {
+        self.begin(op);
+        self.end(op)
+    }
+
+    /// Tells it to do something and does not wait.
+    pub fn begin(&mut self, op: &Op) {
         if let Some(input) = &mut self.input {
             if let Err(e) = writeln!(input, "{}", op.encode()) {
                 println!("# the subject does not listen: {e}");
             }
         }
+    }
+
+    /// Waits for the answer to what was begun.
+    pub fn end(&mut self, op: &Op) -> Answer {
         let line = self.line();
         if line == READY {
             return Answer::Errno(0);
         }
         Answer::decode(&line).unwrap_or_else(|| {
-            println!("# the subject answers {line:?} to {op:?}");
+            println!("# the subject answers {line:?} to {}", op.encode());
             Answer::Errno(-1)
         })
     }

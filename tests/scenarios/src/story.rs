@@ -80,7 +80,8 @@ fn power(mode: RebootMode) -> ! {
 fn first_half() -> io::Result<RebootMode> {
     let mut steps = Steps::default();
     println!("story: first half");
-    booted(&mut steps);
+    booted(&mut steps, "a");
+    fs::create_dir_all("/data/app")?;
     write_list(&PRELOADED)?;
     create_data(PACKAGE, 10050)?;
     create_data(OTHER, 10051)?;
@@ -89,7 +90,7 @@ fn first_half() -> io::Result<RebootMode> {
 
     not_installed(&mut steps, &mut zygote);
     let mut resolver = Resolver::start()?;
-    let clean = stat("policy_bytes");
+    let clean = kernel::quiet_bytes();
 
     place_code(PACKAGE, APP)?;
     install(10050)?;
@@ -131,13 +132,13 @@ fn first_half() -> io::Result<RebootMode> {
     Ok(RebootMode::RB_AUTOBOOT)
 }
 
-/// a: the kernel runs the LSM, the template's policy is loaded and enforcing.
-fn booted(steps: &mut Steps) {
+/// a, and g again: the kernel runs the LSM, the template's policy is loaded and enforcing.
+fn booted(steps: &mut Steps, letter: &str) {
     let list = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
     let listed = list.trim().split(',').any(|name| name == "sekisho");
-    steps.holds("a", "the kernel's security modules", "sekisho is one of them", listed, || list.clone());
+    steps.holds(letter, "the kernel's security modules", "sekisho is one of them", listed, || list.clone());
     steps.step(
-        "a",
+        letter,
         "the policy of policy-templates/android-app",
         "active 1, rejected_lines 0",
         &format!("active {}, rejected_lines {}", kernel::read("activate").trim(), stat("rejected_lines")),
@@ -147,14 +148,14 @@ fn booted(steps: &mut Steps) {
     let enforcing =
         kernel::read("profile").lines().any(|line| line.starts_with("3-CONFIG::file={ mode=enforcing "));
     steps.holds(
-        "a",
+        letter,
         "zygote's domain",
         "use_profile 3, which is enforcing",
         profile == "use_profile 3" && enforcing,
         || profile.clone(),
     );
     let silent = !lines.iter().any(|line| line.contains("/data/data/"));
-    steps.holds("a", "zygote's domain and apps' data", "no line names any", silent, || lines.join(" | "));
+    steps.holds(letter, "zygote's domain and apps' data", "no line names any", silent, || lines.join(" | "));
 }
 
 /// b: before the app is installed its uid reads nothing, and the log says what it wanted.
@@ -266,7 +267,7 @@ fn removed(steps: &mut Steps, zygote: &mut Zygote, clean: u64, with_app: u64) {
 /// g: after the reboot.
 fn second_half(mut steps: Steps) -> io::Result<()> {
     println!("story: second half, after the reboot");
-    booted(&mut steps);
+    booted(&mut steps, "g");
     let empty = group().is_empty() && app_lines().is_empty();
     steps.holds("g", "the kernel after the reboot", "knows no number of the last boot", empty, || {
         format!("{:?} {:?}", group(), app_lines())

@@ -40,7 +40,9 @@ fn fields(tap: &mut Tap) {
         for (index, prefix) in ["", "e", "s", "fs"].into_iter().enumerate() {
             let keyword = format!("task.{prefix}{kind}");
             let one = std::array::from_fn(|i| if i == index { APP } else { 0 });
-            let rest = std::array::from_fn(|i| if i == index { 0 } else { APP });
+            // Without capabilities fsuid can only become one of the others, so the saved uid stays 0 with it.
+            let rest =
+                std::array::from_fn(|i| if i == index || (prefix == "fs" && i == 2) { 0 } else { APP });
             for (label, ids, errno) in [("alone", one, 0), ("all but it", rest, EPERM)] {
                 set_domain(&name, 0, &[]);
                 let Ok(mut subject) = Subject::start(PROGRAM) else {

@@ -12,6 +12,7 @@ mod logs;
 mod manager;
 mod names;
 mod resolver;
+mod stress;
 
 use std::fs;
 use std::io;
@@ -36,6 +37,7 @@ pub fn run(tap: &mut Tap) {
     logs::run(tap);
     lifetime::run(tap);
     resolver::run(tap);
+    stress::run(tap);
     garbage::run(tap);
     tap.topic("end");
     tap.same("domain_policy is what it was", guest::kernel::read("domain_policy"), start.0);
