@@ -206,6 +206,8 @@ static int __init sekisho_init(void)
 	sekisho_running = true;
 	sekisho_rs_add_hooks(&sekisho_lsm_id);
 	pr_info("%s is ready; no policy is active yet\n", sekisho_rs_version);
+	if (IS_ENABLED(CONFIG_SECURITY_SEKISHO_SELFTEST))
+		sekisho_rs_selftest();
 	return 0;
 }
 

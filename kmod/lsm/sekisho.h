@@ -55,6 +55,7 @@ void sekisho_flush_reaper(void);
 int sekisho_rs_init(void);
 void sekisho_rs_add_hooks(const struct lsm_id *id);
 void sekisho_rs_reap(void);
+void sekisho_rs_selftest(void);
 int sekisho_rs_open(u32 kind, bool write, void **state);
 ssize_t sekisho_rs_read(void *state, unsigned long buffer, size_t count);
 ssize_t sekisho_rs_write(void *state, unsigned long buffer, size_t count);

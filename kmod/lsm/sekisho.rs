@@ -19,9 +19,15 @@ mod exec;
 mod hooks;
 mod interface;
 mod log;
+#[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
+mod selftest;
 mod stats;
 #[expect(unsafe_code, reason = "the layer that speaks C")]
 mod sys;
+
+/// What `pr_info!` puts in front of a line.
+#[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
+const __LOG_PREFIX: &[u8] = b"sekisho\0";
 
 /// Error numbers, the kernel's edge of every error of ours.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -157,7 +157,8 @@ fn lost_options<'a>(wanted: &'a str, result: &str) -> Vec<&'a str> {
     let option = |line: &'a str| line.trim_start_matches("# ").split(['=', ' ']).next().unwrap_or_default();
     let lines: Vec<&str> =
         wanted.lines().filter(|line| line.starts_with("CONFIG_") || line.starts_with("# CONFIG_")).collect();
-    let is_last = |index: usize, line| lines.iter().skip(index + 1).all(|later| option(later) != option(line));
+    let is_last =
+        |index: usize, line| lines.iter().skip(index + 1).all(|later| option(later) != option(line));
     lines
         .iter()
         .enumerate()
@@ -220,7 +221,13 @@ mod tests {
     fn lost_options_are_named() {
         let result = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=y\n";
         assert_eq!(lost_options("# a comment\nCONFIG_A=y\nCONFIG_B=y\n", result), ["CONFIG_B=y"]);
-        assert_eq!(lost_options("# CONFIG_C is not set\n# CONFIG_B is not set\n", result), ["# CONFIG_C is not set"]);
-        assert!(lost_options("CONFIG_B=y\n# CONFIG_B is not set\n", result).is_empty(), "the last line counts");
+        assert_eq!(
+            lost_options("# CONFIG_C is not set\n# CONFIG_B is not set\n", result),
+            ["# CONFIG_C is not set"]
+        );
+        assert!(
+            lost_options("CONFIG_B=y\n# CONFIG_B is not set\n", result).is_empty(),
+            "the last line counts"
+        );
     }
 }

@@ -147,7 +147,7 @@ impl Machine {
             let mut reader = BufReader::new(output);
             let mut bytes = Vec::new();
             while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
-                let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned();
+                let line = plain(&String::from_utf8_lossy(&bytes));
                 if sender.send(line).is_err() {
                     return;
                 }
@@ -177,6 +177,26 @@ impl Drop for Machine {
     }
 }
 
+/// A console line without what only a terminal understands: a PC's firmware clears the screen before the kernel speaks.
+fn plain(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\x1b' => {
+                // ESC [ parameters letter, or ESC and one character.
+                if rest.next() == Some('[') {
+                    while rest.next().is_some_and(|c| !c.is_ascii_alphabetic()) {}
+                }
+            }
+            '\t' => text.push(c),
+            c if c.is_control() => {}
+            c => text.push(c),
+        }
+    }
+    text
+}
+
 /// Makes an empty ext4 disk of `mib` MiB, which the guest mounts as /data.
 pub fn fresh_disk(path: &Path, mib: u64) -> Result<()> {
     drop(fs::remove_file(path));
@@ -188,4 +208,16 @@ pub fn fresh_disk(path: &Path, mib: u64) -> Result<()> {
     let program = program.context("mkfs.ext4 is missing; install the Debian package e2fsprogs")?;
     cache::run_quietly(Command::new(program).args(["-q", "-F", "-L", "data"]).arg(path))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_commands_are_left_out() {
+        assert_eq!(plain("\x1bc\x1b[?7l\x1b[2J\x1b[0mBooting\r\n"), "Booting");
+        assert_eq!(plain("ok 1 - a\tb\n"), "ok 1 - a\tb");
+        assert_eq!(plain("\x1b"), "");
+    }
 }

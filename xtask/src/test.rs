@@ -40,10 +40,22 @@ fn all() -> Result<()> {
         (
             "lints".into(),
             Box::new(|| {
-                cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+                cargo(&[
+                    "clippy",
+                    "--locked",
+                    "--workspace",
+                    "--all-targets",
+                    "--quiet",
+                    "--",
+                    "-D",
+                    "warnings",
+                ])
             }),
         ),
-        ("unit and property tests".into(), Box::new(|| cargo(&["test", "--locked", "--workspace", "--quiet"]))),
+        (
+            "unit and property tests".into(),
+            Box::new(|| cargo(&["test", "--locked", "--workspace", "--quiet"])),
+        ),
     ];
     for arch in Arch::ALL {
         steps.push((format!("kernel {arch}"), Box::new(move || kernel::build(arch).map(drop))));

@@ -29,8 +29,10 @@ pub struct Linux {
 
 /// Finds the kernel source.
 pub fn linux() -> Result<Linux> {
-    let query = cache::run_quietly(Command::new("dpkg-query").args(["-W", "-f", "${Version}", LINUX_PACKAGE]));
-    let version = query.with_context(|| format!("the Debian package {LINUX_PACKAGE} is missing; run ci/setup"))?;
+    let query =
+        cache::run_quietly(Command::new("dpkg-query").args(["-W", "-f", "${Version}", LINUX_PACKAGE]));
+    let version =
+        query.with_context(|| format!("the Debian package {LINUX_PACKAGE} is missing; run ci/setup"))?;
     let archive = PathBuf::from(LINUX_ARCHIVE);
     ensure!(archive.exists(), "{LINUX_ARCHIVE} is missing; reinstall the Debian package {LINUX_PACKAGE}");
     Ok(Linux { version: version.trim().to_owned(), archive })

@@ -10,6 +10,13 @@ mod shims;
 pub(crate) mod snapshot;
 pub(crate) mod task;
 
+/// Called by the C side when it starts.
+#[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
+#[no_mangle]
+extern "C" fn sekisho_rs_selftest() {
+    crate::selftest::run();
+}
+
 /// Seconds since 1970.
 pub(crate) fn seconds() -> u64 {
     // SAFETY: No requirements.

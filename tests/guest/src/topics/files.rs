@@ -117,6 +117,7 @@ pub fn run(tap: &mut Tap) {
                 check(tap, &mut subject, &name, &case);
             }
             groups(tap, &mut subject, &name);
+            unnamed(tap, &mut subject, &name);
             execute(tap, &mut subject, &name);
         }
         Err(e) => tap.check("the subject starts", false, || e.to_string()),
@@ -196,6 +197,21 @@ fn neighbours(needs: &[&str], missing: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// O_TMPFILE makes a file without a name: it is a creation all the same (its name is the number of the inode).
+fn unnamed(tap: &mut Tap, subject: &mut Subject, name: &str) {
+    let make = open("/tmp/w", RDWR | nix::libc::O_TMPFILE, 0o600);
+    fresh_work();
+    for (lines, errno) in [
+        (&["allow_read/write /tmp/w/\\*"][..], EPERM),
+        (&["allow_read/write /tmp/w/\\*", "allow_create /tmp/w/\\* 0644"], EPERM),
+        (&["allow_create /tmp/w/\\* 0600"], EPERM),
+        (&["allow_read/write /tmp/w/\\*", "allow_create /tmp/w/#\\$ 0600"], 0),
+    ] {
+        set_domain(name, 3, lines);
+        tap.same(&format!("O_TMPFILE with {lines:?}"), subject.errno(&make), errno);
+    }
 }
 
 /// path_group and wildcards decide as the names themselves do, and a change of a group counts at once.
