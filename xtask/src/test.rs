@@ -36,7 +36,7 @@ type Step<'a> = (String, Box<dyn Fn() -> Result<()> + 'a>);
 
 fn all() -> Result<()> {
     let mut steps: Vec<Step<'_>> = vec![
-        ("format".into(), Box::new(|| cargo(&["fmt", "--all", "--", "--check"]))),
+        ("format".into(), Box::new(format)),
         (
             "lints".into(),
             Box::new(|| {
@@ -87,6 +87,20 @@ fn all() -> Result<()> {
     println!("{} passed, {failed} failed", summary.len() - failed);
     ensure!(failed == 0, "{failed} of {} parts failed", summary.len());
     Ok(())
+}
+
+/// The workspace, and the kernel's crate, which no Cargo.toml names.
+fn format() -> Result<()> {
+    cargo(&["fmt", "--all", "--", "--check"])?;
+    let lsm = cache::root_of_project().join("kmod/lsm/sekisho.rs");
+    cache::run_quietly(
+        Command::new("/usr/bin/rustfmt")
+            .arg("--check")
+            .arg("--config-path")
+            .arg(cache::root_of_project())
+            .arg(lsm),
+    )
+    .map(drop)
 }
 
 /// Debian's cargo, in the checkout.
