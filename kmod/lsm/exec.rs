@@ -15,7 +15,7 @@ use sekisho_core::engine;
 use sekisho_core::mem::Vec;
 use sekisho_core::name::Name;
 use sekisho_core::policy::{DomainId, Policy};
-use sekisho_core::profile::{Item, Mode};
+use sekisho_core::profile::{Config, Item, Mode};
 use sekisho_core::request::{PathOp, Request};
 use sekisho_core::task::Task;
 use sekisho_core::text::{put_u32, Sink};
@@ -102,7 +102,8 @@ fn enter(program: Name<'_>) -> Result {
     let task = task::info();
     let policy = snapshot::read();
     let old = Blob::current().domain();
-    let mode = engine::mode(&policy, old, Item::Execute);
+    let config = engine::config(&policy, old, Item::Execute);
+    let mode = config.mode;
     let profile = policy.domain(old).map_or(0, |domain| domain.profile());
     if mode != Mode::Disabled {
         answer(policy, old, &task, &Request::Path { op: PathOp::Execute, path: program })?;
@@ -119,14 +120,19 @@ fn enter(program: Name<'_>) -> Result {
     let impossible = !next.can_be_created();
     drop(policy);
     if impossible || mode == Mode::Enforcing {
-        transition_failed(old, mode, profile, &task);
+        transition_failed(old, config, profile, &task);
         return if mode == Mode::Enforcing { denied() } else { Ok(()) };
     }
-    if create(old, program, profile, mode, &task).is_err() {
+    if create(old, program, profile, config, &task).is_err() {
         // No memory for a domain: outside of enforcing mode the program runs in the old one (reference 6.5).
-        transition_failed(old, mode, profile, &task);
+        transition_failed(old, config, profile, &task);
     }
     Ok(())
+}
+
+/// Whether what happens to a domain is recorded: as a refusal is, and never in disabled mode (reference 11.4).
+fn records(config: Config) -> bool {
+    config.mode != Mode::Disabled && config.reject_log
 }
 
 fn denied() -> Result {
@@ -149,7 +155,7 @@ fn move_to(policy: &Reader, id: DomainId) {
 }
 
 /// Creates the next domain with the profile of the old one and enters it (step 7; only outside of enforcing mode).
-fn create(old: DomainId, program: Name<'_>, profile: u8, mode: Mode, task: &Task) -> Result {
+fn create(old: DomainId, program: Name<'_>, profile: u8, config: Config, task: &Task) -> Result {
     {
         let mut writer = snapshot::write();
         let mut edit = writer.edit()?;
@@ -159,12 +165,12 @@ fn create(old: DomainId, program: Name<'_>, profile: u8, mode: Mode, task: &Task
         let policy = snapshot::read();
         move_to(&policy, id);
     }
-    if mode != Mode::Disabled {
+    if records(config) {
         let policy = snapshot::read();
         if let Some(domain) = policy.domain(Blob::current().domain()) {
             let mut text = Vec::new();
             if text.put(b"use_profile ").and_then(|()| put_u32(&mut text, profile.into())).is_ok() {
-                log::event(mode, profile, task, domain.name(), &text);
+                log::event(config.mode, profile, task, domain.name(), &text);
             }
         }
     }
@@ -172,16 +178,16 @@ fn create(old: DomainId, program: Name<'_>, profile: u8, mode: Mode, task: &Task
 }
 
 /// Marks the domain from which a transition failed, once, with a record (step 8).
-fn transition_failed(old: DomainId, mode: Mode, profile: u8, task: &Task) {
+fn transition_failed(old: DomainId, config: Config, profile: u8, task: &Task) {
     let mut writer = snapshot::write();
     let Some(domain) = writer.policy().domain(old) else { return };
     if domain.flags().transition_failed {
         return;
     }
     let Ok(mut edit) = writer.edit() else { return };
-    if edit.set_transition_failed(old) == Ok(true) && writer.publish(edit).is_ok() {
+    if edit.set_transition_failed(old) == Ok(true) && writer.publish(edit).is_ok() && records(config) {
         if let Some(domain) = writer.policy().domain(old) {
-            log::event(mode, profile, task, domain.name(), b"transition_failed");
+            log::event(config.mode, profile, task, domain.name(), b"transition_failed");
         }
     }
 }

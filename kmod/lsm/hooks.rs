@@ -10,7 +10,7 @@ use crate::sys::snapshot::{self, Reader};
 use crate::sys::{task, NoFs};
 use crate::{exec, log, stats, Errno, Result};
 use core::sync::atomic::{AtomicBool, Ordering};
-use sekisho_core::engine::{self, decide};
+use sekisho_core::engine::{self, decide, Decision};
 use sekisho_core::learn::Learned;
 use sekisho_core::number::Number;
 use sekisho_core::policy::DomainId;
@@ -144,7 +144,7 @@ impl Question {
             return None;
         }
         let reader = snapshot::read();
-        let mode = engine::mode(&reader, exec::current_domain(&reader), item);
+        let mode = engine::config(&reader, exec::current_domain(&reader), item).mode;
         (mode != Mode::Disabled).then(|| Question { mode, _nofs: NoFs::enter() })
     }
 
@@ -178,7 +178,7 @@ pub(crate) fn answer(reader: Reader, domain: DomainId, task: &Task, request: &Re
     // A writer may not be waited for inside a read section.
     drop(reader);
     if decision.learns() {
-        learn(domain, task, request, decision.profile);
+        learn(domain, task, request, &decision);
     }
     if decision.allows() {
         return Ok(());
@@ -188,7 +188,7 @@ pub(crate) fn answer(reader: Reader, domain: DomainId, task: &Task, request: &Re
 }
 
 /// Appends what was missed. Learning mode allows whatever comes of it (reference 8.4).
-fn learn(domain: DomainId, task: &Task, request: &Request<'_>, profile: u8) {
+fn learn(domain: DomainId, task: &Task, request: &Request<'_>, decision: &Decision) {
     let mut writer = snapshot::write();
     let Ok(mut edit) = writer.edit() else { return };
     let full = match edit.learn(domain, task, request) {
@@ -196,9 +196,9 @@ fn learn(domain: DomainId, task: &Task, request: &Request<'_>, profile: u8) {
         Ok(Learned::QuotaExceeded) => true,
         _ => return,
     };
-    if writer.publish(edit).is_ok() && full {
+    if writer.publish(edit).is_ok() && full && decision.log {
         if let Some(found) = writer.policy().domain(domain) {
-            log::event(Mode::Learning, profile, task, found.name(), b"quota_exceeded");
+            log::event(decision.mode, decision.profile, task, found.name(), b"quota_exceeded");
         }
     }
 }

@@ -203,12 +203,13 @@ impl OpenFile {
         if !self.may_write() {
             return Err(Errno::Perm);
         }
-        let (cursor, line) = (self.cursor, self.line);
+        let before = (self.cursor, self.line, self.skipping);
+        let partial = self.partial.try_clone()?;
         let result = self.take_lines(&mut writer, &bytes);
         if result.is_err() {
             // Nothing of this write has happened, so nothing may remember it.
-            (self.cursor, self.line, self.skipping) = (cursor, line, false);
-            self.partial.clear();
+            (self.cursor, self.line, self.skipping) = before;
+            self.partial = partial;
         }
         result.map(|()| total)
     }

@@ -11,6 +11,7 @@ use crate::condition::ConditionLine;
 use crate::mem::OutOfMemory;
 use crate::name;
 use crate::number::NumberRange;
+use crate::pattern;
 use crate::request::Operation;
 use crate::text::{ParseError, Reason, Sink, Words};
 
@@ -127,8 +128,9 @@ fn path_word<'a>(words: &mut Words<'a>) -> Result<(u32, &'a [u8]), ParseError> {
     let reason = match group_name(word) {
         Some(group) if is_group_name(group) => return Ok((column, word)),
         Some(_) => Reason::BadGroupName,
-        None if name::is_valid_word(word) => return Ok((column, word)),
-        None => Reason::BadPath,
+        None if !name::is_valid_word(word) => Reason::BadPath,
+        None if !pattern::is_within_limits(word) => Reason::PatternTooLong,
+        None => return Ok((column, word)),
     };
     Err(ParseError::new(column, reason))
 }

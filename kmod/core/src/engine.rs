@@ -6,7 +6,7 @@
 
 use crate::domain::DomainId;
 use crate::policy::Policy;
-use crate::profile::Item;
+use crate::profile::{Config, Item};
 use crate::request::Request;
 use crate::task::Task;
 
@@ -37,15 +37,18 @@ impl Decision {
     }
 }
 
-/// The mode of an item in a domain, for a caller that wants to know whether a request is worth making at all.
+/// The setting of an item in a domain, for a caller that wants to know whether a request is worth making at all, and
+/// for the records of what is not a request.
 ///
-/// Fails closed like [`decide`].
-pub fn mode(policy: &Policy, domain: DomainId, item: Item) -> Mode {
+/// Before activation everything is disabled and nothing is recorded (reference 7.3). Fails closed like [`decide`].
+pub fn config(policy: &Policy, domain: DomainId, item: Item) -> Config {
     if !policy.is_active() {
-        return Mode::Disabled;
+        return Config { mode: Mode::Disabled, grant_log: false, reject_log: false };
     }
     let profile = policy.domain(domain).and_then(|domain| policy.profile(domain.profile()));
-    profile.map_or(Mode::Enforcing, |profile| profile.config(item).mode)
+    profile.map_or(Config { mode: Mode::Enforcing, grant_log: true, reject_log: true }, |profile| {
+        profile.config(item)
+    })
 }
 
 /// Decides about a request of a task in `domain`.

@@ -334,7 +334,7 @@ fn cut(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
 }
 
 /// Whether a valid word needs no position above [`MAX_POSITIONS`]. Walks exactly as the comparison does.
-fn is_within_limits(word: &[u8]) -> bool {
+pub(crate) fn is_within_limits(word: &[u8]) -> bool {
     let mut pattern = skip_units(word);
     let mut components = 0_usize;
     while !pattern.is_empty() {

@@ -58,10 +58,11 @@ impl<'a> NextDomain<'a> {
         matches!(self.0, Next::Stay { .. })
     }
 
-    /// The domain, if it exists. Allocates nothing.
+    /// The domain, if it exists and its name is not too long to be reached (reference 6.2, step 6). Allocates nothing.
     pub fn find(&self, policy: &Policy) -> Option<DomainId> {
         match self.0 {
             Next::Stay { id, .. } => Some(id),
+            Next::Child { .. } if self.is_too_long() => None,
             Next::Child { base, program } => policy.find_domain_by(|name| {
                 name.strip_prefix(base).and_then(|rest| rest.strip_prefix(b" ")) == Some(program.as_bytes())
             }),
