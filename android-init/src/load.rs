@@ -14,7 +14,7 @@ use crate::failure::{one_line, Failure};
 
 /// The policy files in the order in which they are loaded; the flag says whether the policy is useless without it.
 const FILES: [(&str, bool); 4] =
-    [("profile", true), ("exception_policy", false), ("domain_policy", false), ("manager", false)];
+    [("profile", true), ("exception_policy", true), ("domain_policy", true), ("manager", false)];
 
 /// More rejected lines than this are counted but not shown: the console is slow and the first ones tell the cause.
 const SHOWN: usize = 32;

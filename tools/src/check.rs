@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use sekisho_core::edit::{ActivateError, Cursor, Edit, EditError};
 use sekisho_core::policy::Policy;
 
-/// The files of a policy directory. Only the first must be there: without a profile nothing can be activated.
-const FILES: [&str; 4] = ["profile", "exception_policy", "domain_policy", "manager"];
+/// The files of a policy directory, and whether a device must have them: without domains nothing is enforced, without a
+/// manager the policy stays as it is.
+const FILES: [(&str, bool); 4] =
+    [("profile", true), ("exception_policy", true), ("domain_policy", true), ("manager", false)];
 
 /// A line that the kernel would not accept.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,15 +76,15 @@ impl From<sekisho_core::mem::OutOfMemory> for CheckError {
 /// Checks a policy directory.
 ///
 /// # Errors
-/// The profile or a file that is there cannot be read, or memory is short. What is wrong in the policy is in the report.
+/// A file that must be there, or one that is, cannot be read, or memory is short. What is wrong in the policy is in the report.
 pub fn check(directory: &Path) -> Result<Report, CheckError> {
     let mut report = Report::default();
     let mut edit = Policy::new()?.edit()?;
-    for name in FILES {
+    for (name, required) in FILES {
         let path = directory.join(name);
         let text = match fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && name != "profile" => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => continue,
             Err(error) => return Err(CheckError::Io { path, error }),
         };
         let mut cursor = Cursor::default();

@@ -25,6 +25,7 @@ fn wrong_lines_have_a_place_and_a_reason() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
     write("profile", "PROFILE_VERSION=20090903\n0-CONFIG={ mode=disabled }\n");
+    write("exception_policy", "");
     write("domain_policy", "<kernel>\n\nallow_read /a\nallow_raed /b\nallow_read /c if task.uid>0\n");
     let report = check(directory.path()).unwrap();
     let places: Vec<_> = report.rejected.iter().map(|line| (line.line, line.column)).collect();
@@ -37,13 +38,19 @@ fn wrong_lines_have_a_place_and_a_reason() {
 #[test]
 fn an_undefined_profile_is_told() {
     let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("profile"), "PROFILE_VERSION=20090903\n").unwrap();
+    for (name, text) in
+        [("profile", "PROFILE_VERSION=20090903\n"), ("exception_policy", ""), ("domain_policy", "")]
+    {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
     let report = check(directory.path()).unwrap();
     assert!(report.rejected.is_empty() && report.inactive.is_some());
 }
 
 #[test]
-fn no_profile_is_an_error() {
+fn a_missing_file_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
+    assert!(matches!(check(directory.path()), Err(CheckError::Io { .. })));
+    fs::write(directory.path().join("profile"), "PROFILE_VERSION=20090903\n").unwrap();
     assert!(matches!(check(directory.path()), Err(CheckError::Io { .. })));
 }

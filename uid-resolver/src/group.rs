@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use sekisho_core::acl::AclLine;
+use sekisho_core::condition::Operand;
 use sekisho_core::name::is_valid_word;
 use thiserror::Error;
 
@@ -88,8 +90,27 @@ pub fn foreign_use(policy: &PolicyText, domain: &str, group: &GroupName, own: &[
         .map(str::to_owned)
 }
 
-/// Whether a printed policy line refers to the group, in whatever position.
+/// Whether a printed policy line refers to the group: as a path, as a number, in a condition.
+///
+/// `@NAME` inside of a path is a part of that path. An app chooses its paths, so taking them for references would let
+/// it end another app's ownership.
 fn mentions(line: &str, group: &GroupName) -> bool {
+    let name = group.as_str().as_bytes();
+    let is_it = |word: &[u8]| word.strip_prefix(b"@") == Some(name);
+    match AclLine::parse(line.as_bytes()) {
+        Ok(acl) => {
+            acl.path_words().any(is_it)
+                || acl.number_word().is_some_and(is_it)
+                || acl.condition().is_some_and(|condition| {
+                    condition.tests().any(|test| matches!(test.right, Operand::Group(found) if found == name))
+                })
+        }
+        Err(_) => mentions_somewhere(line, group),
+    }
+}
+
+/// For a line of a kernel that knows more than this program does: anything that could be a reference is one.
+fn mentions_somewhere(line: &str, group: &GroupName) -> bool {
     line.split(' ').any(|word| {
         let right = word.rsplit_once('=').map_or(word, |(_, right)| right);
         [word, right].iter().any(|part| part.strip_prefix('@') == Some(group.as_str()))
@@ -145,10 +166,21 @@ mod tests {
             "allow_read /x if task.uid!=@G",
             "allow_read @G",
             "allow_create /x @G",
-            "allow_read /a=@G",
+            "allow_later /a if path1.uid=@G",
         ] {
             assert!(foreign(&format!("{DOMAIN}\n{line}\n"), "").is_some(), "{line}");
         }
         assert!(foreign(&format!("<kernel> /bin/sh\n{OWN}\n"), "").is_some());
+    }
+
+    #[test]
+    fn a_path_that_looks_like_a_reference_is_a_path() {
+        for line in [
+            "allow_read /data/data/com.evil/x=@G if task.uid=@EVIL",
+            "allow_create /data/x=@G 0600",
+            "allow_read /x@G",
+        ] {
+            assert_eq!(foreign(&format!("{DOMAIN}\n{line}\n"), ""), None, "{line}");
+        }
     }
 }

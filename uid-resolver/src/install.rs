@@ -41,7 +41,7 @@ pub enum Outcome {
     Loaded,
     /// Everything was there.
     Unchanged,
-    /// It cannot be taken; an older fragment of the package is removed.
+    /// It cannot be taken. If it was installed, it is not any more; an older version of it stays.
     Refused(Refusal),
 }
 
@@ -74,11 +74,14 @@ impl<'a, P: PolicyPort> Installed<'a, P> {
     /// The kernel or the disk failed; what was done is undone as far as they allow.
     pub fn install(&mut self, fragment: &Fragment, uid: AppUid) -> Result<Outcome, Error> {
         let package = fragment.package();
+        let same_text = self.fragments.get(package) == Some(fragment);
         if let Err(foreign) = self.check_owner(fragment)? {
-            self.remove(package)?;
+            // What is installed loses a group that the device took over; a new version that asks for too much changes nothing.
+            if same_text {
+                self.remove(package)?;
+            }
             return Ok(Outcome::Refused(foreign.into()));
         }
-        let same_text = self.fragments.get(package) == Some(fragment);
         let policy = self.loader.policy()?;
         if same_text && self.loader.is_loaded(&policy, fragment, uid) {
             return Ok(Outcome::Unchanged);

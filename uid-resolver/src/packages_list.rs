@@ -45,6 +45,9 @@ pub enum ListError {
     /// No bytes at all: what is there before the first list was written.
     #[error("the package list is empty, which does not mean that no app is installed; nothing changes")]
     Empty,
+    /// Lines, but none of them names a package.
+    #[error("no line of the package list can be read, so it is ignored; nothing changes")]
+    Unreadable,
 }
 
 /// Why a listed package gets no group number.
@@ -60,6 +63,9 @@ pub enum NoUid {
     /// Not a number.
     #[error("its UID in packages.list is no number: '{0}'")]
     NotANumber(String),
+    /// It has no line, but there are lines that cannot be read.
+    #[error("packages.list has no line for it, but lines that cannot be read: one of them may be its own")]
+    Unreadable,
     /// A number that no app of user 0 has.
     #[error("its UID {0} is outside of 10000-19999")]
     OutOfRange(u32),
@@ -116,6 +122,9 @@ impl PackagesList {
                 Err(reason) => list.malformed.push(Malformed { line: index + 1, reason }),
             }
         }
+        if lines.is_empty() {
+            return Err(ListError::Unreadable);
+        }
         // A forged line counts as a user of its UID too: then the forger loses his own fragment.
         let mut users: BTreeMap<u32, Vec<&PackageName>> = BTreeMap::new();
         for (name, uids) in &lines {
@@ -141,6 +150,11 @@ impl PackagesList {
     /// All packages in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&PackageName, &Result<AppUid, NoUid>)> {
         self.packages.iter()
+    }
+
+    /// Whether a package without a line may be installed all the same: there are lines that cannot be read.
+    pub fn is_doubtful(&self) -> bool {
+        !self.malformed.is_empty()
     }
 
     /// Lines that were skipped.
@@ -227,6 +241,10 @@ mod tests {
     fn torn_and_empty_lists_say_nothing() {
         assert!(matches!(PackagesList::parse(b""), Err(ListError::Empty)));
         assert!(matches!(PackagesList::parse(b"com.a 10001 0\ncom.b 100"), Err(ListError::Torn)));
+        assert!(matches!(PackagesList::parse(b"\n"), Err(ListError::Unreadable)));
+        assert!(matches!(PackagesList::parse(b"\0\0\0\0\ncom.a\n"), Err(ListError::Unreadable)));
+        assert!(PackagesList::parse(b"com.a 10001 0\ncom.b\n").is_ok_and(|list| list.is_doubtful()));
+        assert!(PackagesList::parse(b"com.a 10001 0\n").is_ok_and(|list| !list.is_doubtful()));
         assert!(matches!(PackagesList::parse(&vec![b'\n'; (4 << 20) + 1]), Err(ListError::TooLarge)));
     }
 

@@ -89,14 +89,18 @@ impl Store {
     }
 
     /// All fragments, and the files that cannot be used.
+    ///
+    /// # Errors
+    /// The directory or a file cannot be read; nothing is known to be damaged then.
     pub fn load(&self) -> Result<(BTreeMap<PackageName, Fragment>, Vec<Damaged>), StateError> {
         let mut fragments = BTreeMap::new();
         let mut damaged = Vec::new();
         for file in self.names()? {
             let Some(name) = file.strip_suffix(SUFFIX) else { continue };
-            let read = PackageName::new(name.as_bytes())
-                .ok_or_else(|| "its name is no package name".to_owned())
-                .and_then(|package| self.read(&file, package));
+            let read = match PackageName::new(name.as_bytes()) {
+                Some(package) => self.read(&file, package)?,
+                None => Err("its name is no package name".to_owned()),
+            };
             match read {
                 Ok(fragment) => {
                     fragments.insert(fragment.package().clone(), fragment);
@@ -169,21 +173,35 @@ impl Store {
         list().map_err(|source| StateError { path: self.directory.display().to_string(), source })
     }
 
-    fn read(&self, file: &str, package: PackageName) -> Result<Fragment, String> {
+    /// The fragment of a file, or what is wrong with the content. A file that cannot be read now may be good.
+    fn read(&self, file: &str, package: PackageName) -> Result<Result<Fragment, String>, StateError> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let open = rustix::fs::openat(&self.handle, file, flags, Mode::empty()).map_err(io::Error::from);
         let mut text = Vec::new();
-        open.and_then(|fd| File::from(fd).take(MAX_FRAGMENT + 1024).read_to_end(&mut text))
-            .map_err(|error| error.to_string())?;
-        let body = text
-            .strip_prefix(format!("{HEADER}{package}\n").as_bytes())
-            .ok_or_else(|| format!("its first line is not '{HEADER}{package}'"))?;
-        let fragment = Fragment::parse(&package, body).map_err(|error| error.to_string())?;
-        if fragment.text().as_bytes() != body {
-            return Err("it is not in the form in which it was written".to_owned());
+        let read = open.and_then(|fd| File::from(fd).take(MAX_FRAGMENT + 1024).read_to_end(&mut text));
+        match read {
+            // A link or a directory is not a file that this program wrote.
+            Err(error) if is_no_file(&error) => Ok(Err(error.to_string())),
+            Err(source) => Err(StateError { path: self.directory.join(file).display().to_string(), source }),
+            Ok(_) => Ok(parse(&text, &package)),
         }
-        Ok(fragment)
     }
+}
+
+fn is_no_file(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::IsADirectory
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+fn parse(text: &[u8], package: &PackageName) -> Result<Fragment, String> {
+    let body = text
+        .strip_prefix(format!("{HEADER}{package}\n").as_bytes())
+        .ok_or_else(|| format!("its first line is not '{HEADER}{package}'"))?;
+    let fragment = Fragment::parse(package, body).map_err(|error| error.to_string())?;
+    if fragment.text().as_bytes() != body {
+        return Err("it is not in the form in which it was written".to_owned());
+    }
+    Ok(fragment)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

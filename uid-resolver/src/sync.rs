@@ -92,6 +92,8 @@ impl<P: PolicyPort> Resolver<P> {
     /// # Errors
     /// The list cannot be read, or kernel or disk fail. What was not done is done by the next sweep.
     pub fn sync(&mut self, journal: &mut dyn Journal) -> Result<(), Error> {
+        // The lock first: a list read while another sweep is at work may be older than what that one did.
+        let store = Store::open(&self.config.state_dir)?;
         let list = match PackagesList::read(&self.config.packages_list) {
             Ok(list) => list,
             Err(error @ ListError::Io { .. }) => return Err(error.into()),
@@ -107,7 +109,6 @@ impl<P: PolicyPort> Resolver<P> {
         });
         let Resolver { config, port, seen, said, .. } = self;
         let mut memory = Memory { seen, said, journal };
-        let store = Store::open(&config.state_dir)?;
         let mut installed = Installed::open(store, Loader::new(port, &config.domain), memory.journal)?;
         let plan = memory.plan(&list, &apps, &installed);
         memory.take_out(&plan, &mut installed)?;
@@ -121,6 +122,7 @@ impl<P: PolicyPort> Resolver<P> {
     /// # Errors
     /// As for [`Resolver::sync`]; a list that is empty or cut off is an error here.
     pub fn install(&mut self, apk: &Path, journal: &mut dyn Journal) -> Result<bool, Error> {
+        let store = Store::open(&self.config.state_dir)?;
         let list = PackagesList::read(&self.config.packages_list)?;
         let (package, fragment) = match examine(apk) {
             Ok(found) => found,
@@ -129,13 +131,13 @@ impl<P: PolicyPort> Resolver<P> {
                 return Ok(false);
             }
         };
-        let store = Store::open(&self.config.state_dir)?;
         let mut installed = Installed::open(store, Loader::new(&self.port, &self.config.domain), journal)?;
         // What another package lost may be what this one gets: out before in, as in a sweep.
         for (name, fragment) in installed.fragments().clone() {
             match list.get(&name) {
                 Some(Ok(uid)) => installed.retire(&fragment, *uid)?,
                 Some(Err(_)) => installed.suspend(&name).map(|_| ())?,
+                None if list.is_doubtful() => installed.suspend(&name).map(|_| ())?,
                 None => {
                     installed.remove(&name)?;
                     journal.record(Event::Remove { package: name, reason: "no longer installed".to_owned() });
@@ -231,6 +233,7 @@ impl Memory<'_> {
         self.seen.retain(|package, _| list.get(package).is_some());
         for (package, old) in installed.fragments() {
             match list.get(package) {
+                None if list.is_doubtful() => plan.suspend.push((package.clone(), NoUid::Unreadable)),
                 None => plan.remove.push((package.clone(), "no longer installed".to_owned())),
                 Some(Err(no_uid)) => plan.suspend.push((package.clone(), no_uid.clone())),
                 Some(Ok(uid)) => match self.verdict(apps, package, true) {

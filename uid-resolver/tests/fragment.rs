@@ -186,6 +186,11 @@ fn lines_that_are_not_an_app_s() {
     assert!(matches!(line("number_group H\\*"), Err(Reason::BadGroupName(_))));
     assert!(matches!(line("number_group H"), Err(Reason::UnusedGroup(_))));
     assert_eq!(rule("allow_execute /data/data/com.app/a"), Err(Reason::Execute));
+    // More than the kernel's matcher takes.
+    let long = format!("allow_read /data/data/com.app/{} if task.uid=@G", "\\+".repeat(450));
+    assert!(line(&long).is_ok(), "450 elements are taken");
+    let long = format!("allow_read /data/data/com.app/\\*{} if task.uid=@G", "a".repeat(600));
+    assert!(matches!(line(&long), Err(Reason::Syntax { .. })));
     for unknown in [
         "allow_fly /data/data/com.app/a",
         "6 /data/data/com.app/a",

@@ -174,7 +174,7 @@ fn a_refusal_stops_nobody_else() {
 fn lists_that_say_nothing_change_nothing() {
     let mut device = with_a();
     let before = device.kernel.text();
-    for list in ["", "com.b 10060 0\ncom.a 100"] {
+    for list in ["", "com.b 10060 0\ncom.a 100", "\n", "\0\0\0\0\0\n", "com.a\n"] {
         device.write_raw_list(list.as_bytes());
         let events = device.sync();
         assert!(events.len() == 1 && events[0].contains("nothing changes"), "{events:?}");
@@ -185,6 +185,48 @@ fn lists_that_say_nothing_change_nothing() {
     assert!(matches!(device.try_sync().0, Err(Error::List(_))));
     assert_eq!(device.kernel.text(), before);
     assert!(matches!(device.install_apk(&device.path("x")).0, Err(Error::List(_))));
+}
+
+/// A line that cannot be read may have been the app's own: its number goes, what is on disk stays.
+#[test]
+fn a_damaged_list_uninstalls_nothing() {
+    let mut device = with_a();
+    device.write_raw_list(b"com.b 10060 0\n\0\0\0\0\n");
+    let events = device.sync();
+    assert!(events.iter().any(|event| event.starts_with("suspend com.a: ")), "{events:?}");
+    assert_eq!(device.state(), ["com.a.fragment"]);
+    assert!(!device.kernel.may_read(10057, FILE_A));
+    device.write_raw_list(b"com.a 10057 0\ncom.b 10060 0\n");
+    device.sync();
+    assert!(device.kernel.may_read(10057, FILE_A));
+}
+
+/// A path may look like a reference to somebody's group; that takes nothing from its owner.
+#[test]
+fn nobody_is_evicted_by_a_path() {
+    let mut device = with_a();
+    let text = "number_group B\nallow_read /data/data/com.b/x=@A_READERS if task.uid=@B\n";
+    device.install("com.b", 10058, Some(text));
+    assert_eq!(device.sync(), ["accept com.b: uid=10058 groups=B rules=1"]);
+    assert_eq!(device.sync(), [""; 0]);
+    assert!(device.kernel.may_read(10057, FILE_A));
+}
+
+/// A new version that wants another app's group is refused, and the old one stays.
+#[test]
+fn a_refused_owner_changes_nothing() {
+    let mut device = with_a();
+    device.install("com.b", 10058, Some(&fragment("com.b", "B_READERS")));
+    device.sync();
+    let before = device.kernel.text();
+    let path = device.install("com.a", 10057, Some(&fragment("com.a", "B_READERS")));
+    let (done, events) = device.install_apk(&path);
+    assert!(
+        !done.unwrap() && events[0].starts_with("refuse com.a: group B_READERS belongs to com.b"),
+        "{events:?}"
+    );
+    assert_eq!(device.kernel.text(), before);
+    assert_eq!(device.state(), ["com.a.fragment", "com.b.fragment"]);
 }
 
 #[test]
