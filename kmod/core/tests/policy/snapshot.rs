@@ -181,6 +181,10 @@ fn names_of_domains_have_a_limit() {
         assert_eq!(next.is_too_long(), !fits);
         assert_eq!(next.can_be_created(), fits);
         assert_eq!(policy.edit().expect("memory").create_domain(&next, 0).is_ok(), fits);
+        // Written by hand it may exist; no execve leads to it (reference 6.2, step 6).
+        let by_hand = active(&format!("<kernel>\n<kernel> {program}\n"));
+        assert_eq!(by_hand.domains().count(), 2);
+        assert_eq!(next.find(&by_hand).is_some(), fits);
     }
     // A file that is in no tree.
     let next = next_domain(&policy, DomainId::ROOT, Name::new(b"memfd:x").expect("a name"));

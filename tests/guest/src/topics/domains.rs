@@ -140,7 +140,16 @@ fn failures(tap: &mut Tap) {
     tap.same("a second try fails as well", subject.errno(&exec(SECOND)), EPERM);
     let again = records("reject_log").iter().filter(|r| r.ends_with("\ntransition_failed\n")).count();
     tap.same("but is not recorded again", again, 0);
-    write("domain_policy", &format!("{own}\ndelete transition_failed"));
+    // Profile 4 enforces and wants no records: then there are none of domains either.
+    write("domain_policy", &format!("{own}\ndelete transition_failed\nuse_profile 4"));
+    tap.same("enforcing without logs, no next domain", subject.errno(&exec(SECOND)), EPERM);
+    tap.check(
+        "transition_failed is set there too",
+        domain(&own).contains(&"transition_failed".into()),
+        || format!("{:?}", domain(&own)),
+    );
+    tap.same("and nothing is recorded", records("reject_log"), Vec::<String>::new());
+    write("domain_policy", &format!("{own}\nuse_profile 3\ndelete transition_failed"));
     tap.check(
         "transition_failed can be deleted",
         !domain(&own).contains(&"transition_failed".into()),
