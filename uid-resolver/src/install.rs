@@ -24,6 +24,7 @@ use crate::journal::{Event, Journal};
 use crate::kernel::PolicyPort;
 use crate::loader::Loader;
 use crate::package::{AppUid, PackageName};
+use crate::packages_list::PackagesList;
 use crate::state::Store;
 
 /// The two places that hold fragments, kept in step.
@@ -113,12 +114,14 @@ impl<'a, P: PolicyPort> Installed<'a, P> {
         }
     }
 
-    /// Empties the package's groups. Returns whether it has any.
-    pub fn suspend(&self, package: &PackageName) -> Result<bool, Error> {
-        match self.fragments.get(package) {
-            Some(fragment) => Ok(self.loader.keep_number(fragment, None).map(|()| true)?),
-            None => Ok(false),
-        }
+    /// For a package of which the list says nothing clear: what it has stays, unless another package has its UID now;
+    /// then its groups are emptied. Returns the UID that stays.
+    pub fn hold(&self, package: &PackageName, list: &PackagesList) -> Result<Option<AppUid>, Error> {
+        let Some(fragment) = self.fragments.get(package) else { return Ok(None) };
+        let uid = self.loader.uid_of(&self.loader.policy()?, fragment);
+        let uid = uid.filter(|uid| !list.is_anothers(*uid, package));
+        self.loader.keep_number(fragment, uid)?;
+        Ok(uid)
     }
 
     /// Removes the package's fragment from kernel and disk. Returns whether there was one.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the resolver tells: one line for each fragment that it accepts, refuses, suspends or removes.
+//! What the resolver tells: one line for each fragment that it accepts, refuses, keeps in doubt, suspends or removes.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -28,6 +28,15 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The list says nothing clear about the package: what it has stays.
+    Keep {
+        /// Whose.
+        package: PackageName,
+        /// The UID that its groups keep.
+        uid: AppUid,
+        /// What is unclear.
+        reason: String,
+    },
     /// Installed as before, but without a UID: its groups are empty.
     Suspend {
         /// Whose.
@@ -52,6 +61,7 @@ impl Event {
         match self {
             Event::Accept { package, .. }
             | Event::Refuse { package, .. }
+            | Event::Keep { package, .. }
             | Event::Suspend { package, .. }
             | Event::Remove { package, .. } => Some(package),
             Event::Note(_) => None,
@@ -66,6 +76,9 @@ impl fmt::Display for Event {
                 write!(f, "accept {package}: uid={uid} groups={} rules={rules}", groups.join(","))
             }
             Event::Refuse { package, reason } => write!(f, "refuse {package}: {reason}"),
+            Event::Keep { package, uid, reason } => {
+                write!(f, "keep {package}: uid={uid} stays until the list is clear: {reason}")
+            }
             Event::Suspend { package, reason } => write!(f, "suspend {package}: {reason}"),
             Event::Remove { package, reason } => write!(f, "remove {package}: {reason}"),
             Event::Note(text) => write!(f, "note: {text}"),

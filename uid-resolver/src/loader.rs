@@ -39,6 +39,13 @@ impl<'a, P: PolicyPort> Loader<'a, P> {
         self.missing(policy, fragment, uid).is_none()
     }
 
+    /// The UID that the fragment is loaded with, if it is loaded whole.
+    pub fn uid_of(&self, policy: &PolicyText, fragment: &Fragment) -> Option<AppUid> {
+        let group = fragment.groups().iter().next()?;
+        let uid = policy.numbers(group.as_str()).next()?.parse().ok().and_then(AppUid::new)?;
+        self.is_loaded(policy, fragment, uid).then_some(uid)
+    }
+
     /// Fails unless the domain exists: a domain line would make it, with profile 0, and zygote would then run
     /// unrestricted in it.
     pub fn require_domain(&self, policy: &PolicyText) -> Result<(), KernelError> {

@@ -7,7 +7,8 @@
 //!
 //! The lines cannot be trusted blindly: CVE-2024-0044 let an app write whole lines of its own into this file. What
 //! such a line can say is that a known package has another UID (then the package has two lines) or that two packages
-//! share one (then none of them is served). In doubt a package gets no UID; nothing ever moves to a forged one.
+//! share one (then none of them is served). In doubt a package gets no UID, and one that has a UID in the kernel keeps
+//! it unless somebody else claims it; nothing ever moves to a forged one.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -92,6 +93,7 @@ pub struct Malformed {
 #[derive(Debug, Default)]
 pub struct PackagesList {
     packages: BTreeMap<PackageName, Result<AppUid, NoUid>>,
+    users: BTreeMap<u32, Vec<PackageName>>,
     malformed: Vec<Malformed>,
 }
 
@@ -139,6 +141,8 @@ impl PackagesList {
         }
         let decided = lines.iter().map(|(name, uids)| (name.clone(), decide(name, uids, &users))).collect();
         list.packages = decided;
+        list.users =
+            users.into_iter().map(|(number, names)| (number, names.into_iter().cloned().collect())).collect();
         Ok(list)
     }
 
@@ -150,6 +154,11 @@ impl PackagesList {
     /// All packages in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&PackageName, &Result<AppUid, NoUid>)> {
         self.packages.iter()
+    }
+
+    /// Whether a line gives the UID to another package.
+    pub fn is_anothers(&self, uid: AppUid, package: &PackageName) -> bool {
+        self.users.get(&uid.get()).is_some_and(|names| names.iter().any(|name| name != package))
     }
 
     /// Whether a package without a line may be installed all the same: there are lines that cannot be read.

@@ -67,7 +67,7 @@ enum Verdict {
 struct Plan {
     remove: Vec<(PackageName, String)>,
     refuse: Vec<(PackageName, String)>,
-    suspend: Vec<(PackageName, NoUid)>,
+    doubt: Vec<(PackageName, NoUid)>,
     install: Vec<(Fragment, AppUid)>,
 }
 
@@ -111,7 +111,7 @@ impl<P: PolicyPort> Resolver<P> {
         let mut memory = Memory { seen, said, journal };
         let mut installed = Installed::open(store, Loader::new(port, &config.domain), memory.journal)?;
         let plan = memory.plan(&list, &apps, &installed);
-        memory.take_out(&plan, &mut installed)?;
+        memory.take_out(&plan, &list, &mut installed)?;
         memory.put_in(&plan, &mut installed)
     }
 
@@ -136,8 +136,8 @@ impl<P: PolicyPort> Resolver<P> {
         for (name, fragment) in installed.fragments().clone() {
             match list.get(&name) {
                 Some(Ok(uid)) => installed.retire(&fragment, *uid)?,
-                Some(Err(_)) => installed.suspend(&name).map(|_| ())?,
-                None if list.is_doubtful() => installed.suspend(&name).map(|_| ())?,
+                Some(Err(_)) => drop(installed.hold(&name, &list)?),
+                None if list.is_doubtful() => drop(installed.hold(&name, &list)?),
                 None => {
                     installed.remove(&name)?;
                     journal.record(Event::Remove { package: name, reason: "no longer installed".to_owned() });
@@ -233,9 +233,9 @@ impl Memory<'_> {
         self.seen.retain(|package, _| list.get(package).is_some());
         for (package, old) in installed.fragments() {
             match list.get(package) {
-                None if list.is_doubtful() => plan.suspend.push((package.clone(), NoUid::Unreadable)),
+                None if list.is_doubtful() => plan.doubt.push((package.clone(), NoUid::Unreadable)),
                 None => plan.remove.push((package.clone(), "no longer installed".to_owned())),
-                Some(Err(no_uid)) => plan.suspend.push((package.clone(), no_uid.clone())),
+                Some(Err(no_uid)) => plan.doubt.push((package.clone(), no_uid.clone())),
                 Some(Ok(uid)) => match self.verdict(apps, package, true) {
                     Verdict::Unchanged => plan.install.push((old.clone(), *uid)),
                     Verdict::Fragment(new) => plan.install.push((new, *uid)),
@@ -265,6 +265,7 @@ impl Memory<'_> {
     fn take_out<P: PolicyPort>(
         &mut self,
         plan: &Plan,
+        list: &PackagesList,
         installed: &mut Installed<'_, P>,
     ) -> Result<(), Error> {
         for (package, reason) in &plan.remove {
@@ -272,9 +273,13 @@ impl Memory<'_> {
                 self.say(Event::Remove { package: package.clone(), reason: reason.clone() });
             }
         }
-        for (package, no_uid) in &plan.suspend {
-            installed.suspend(package)?;
-            self.say(Event::Suspend { package: package.clone(), reason: no_uid.to_string() });
+        for (package, no_uid) in &plan.doubt {
+            let (package, reason) = (package.clone(), no_uid.to_string());
+            let event = match installed.hold(&package, list)? {
+                Some(uid) => Event::Keep { package, uid, reason },
+                None => Event::Suspend { package, reason },
+            };
+            self.say(event);
         }
         for (fragment, uid) in &plan.install {
             installed.retire(fragment, *uid)?;
