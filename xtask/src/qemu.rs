@@ -115,7 +115,10 @@ impl Boot {
     pub fn command(&self) -> Result<Command> {
         let board = self.arch.board()?;
         let mut qemu = Command::new(&board.qemu);
-        qemu.args(["-accel", "tcg", "-nographic", "-no-user-config", "-nic", "none"])
+        // An x86 kernel patches its own code while it runs. With a thread for each CPU the emulator may still execute the
+        // old bytes after the patching is over, which the kernel reports as "Oops: int3"; one thread for all does not.
+        let accelerator = if self.arch == Arch::X86_64 { "tcg,thread=single" } else { "tcg" };
+        qemu.args(["-accel", accelerator, "-nographic", "-no-user-config", "-nic", "none"])
             .args(["-M", &board.machine, "-cpu", &board.cpu, "-m", &board.memory.to_string()])
             .args(["-smp", CPUS])
             .args(["-serial", "stdio", "-monitor", "none"])
