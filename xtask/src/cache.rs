@@ -30,7 +30,9 @@ pub fn dir(name: &str) -> Result<PathBuf> {
 
 /// The checkout.
 pub fn root_of_project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+    // cargo tells it at run time too: a cached binary may have been built in another checkout.
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&own).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
 /// Collects the inputs of one result.
