@@ -12,10 +12,11 @@ use crate::sys::task::{self, Blob};
 use crate::sys::NoFs;
 use crate::{log, stats, Errno, Result};
 use sekisho_core::engine;
+use sekisho_core::item::Item;
 use sekisho_core::mem::Vec;
 use sekisho_core::name::Name;
 use sekisho_core::policy::{DomainId, Policy};
-use sekisho_core::profile::{Config, Item, Mode};
+use sekisho_core::profile::{Config, Mode};
 use sekisho_core::request::{PathOp, Request};
 use sekisho_core::task::Task;
 use sekisho_core::text::{put_u32, Sink};
@@ -55,6 +56,7 @@ pub(crate) fn task_alloc(child: &Blob) {
     }
     child.set_domain(id);
     child.set_pending(None);
+    child.set_state(Blob::current().state());
 }
 
 /// A task is gone. Runs in RCU context.
@@ -97,10 +99,18 @@ pub(crate) fn begin(with_name: impl FnOnce(&mut dyn FnMut(Name<'_>) -> Result) -
     }
 }
 
-/// Steps 4 to 9 of reference 6.2.
+/// Steps 3 to 9 of reference 6.2.
 fn enter(program: Name<'_>) -> Result {
     let task = task::info();
     let policy = snapshot::read();
+    // The aggregated name lives in the snapshot, which is left below.
+    let mut copy = Vec::new();
+    let aggregated = policy.aggregate(program);
+    let mut program = program;
+    if aggregated != program {
+        copy.put(aggregated.as_bytes())?;
+        program = Name::new(&copy).unwrap_or(program);
+    }
     let old = Blob::current().domain();
     let config = engine::config(&policy, old, Item::Execute);
     let mode = config.mode;
@@ -113,7 +123,7 @@ fn enter(program: Name<'_>) -> Result {
 
     let policy = snapshot::read();
     let next = next_domain(&policy, old, program);
-    if let Some(id) = next.find(&policy) {
+    if let Some(id) = next.find(&policy)? {
         move_to(&policy, id);
         return Ok(());
     }
@@ -170,7 +180,8 @@ fn create(old: DomainId, program: Name<'_>, profile: u8, config: Config, task: &
         if let Some(domain) = policy.domain(Blob::current().domain()) {
             let mut text = Vec::new();
             if text.put(b"use_profile ").and_then(|()| put_u32(&mut text, profile.into())).is_ok() {
-                log::event(config.mode, profile, task, domain.name(), &text);
+                let preferences = policy.preferences(profile);
+                log::event(config.mode, profile, &preferences, task, domain.name(), &text);
             }
         }
     }
@@ -187,7 +198,8 @@ fn transition_failed(old: DomainId, config: Config, profile: u8, task: &Task) {
     let Ok(mut edit) = writer.edit() else { return };
     if edit.set_transition_failed(old) == Ok(true) && writer.publish(edit).is_ok() && records(config) {
         if let Some(domain) = writer.policy().domain(old) {
-            log::event(config.mode, profile, task, domain.name(), b"transition_failed");
+            let preferences = writer.policy().preferences(profile);
+            log::event(config.mode, profile, &preferences, task, domain.name(), b"transition_failed");
         }
     }
 }

@@ -11,10 +11,12 @@ use crate::sys::{task, NoFs};
 use crate::{exec, log, stats, Errno, Result};
 use core::sync::atomic::{AtomicBool, Ordering};
 use sekisho_core::engine::{self, decide, Decision};
+use sekisho_core::facts::Facts;
+use sekisho_core::item::Item;
 use sekisho_core::learn::Learned;
 use sekisho_core::number::Number;
 use sekisho_core::policy::DomainId;
-use sekisho_core::profile::{Item, Mode};
+use sekisho_core::profile::Mode;
 use sekisho_core::request::{Operation, Path2Op, PathNumberOp, PathOp, Request};
 use sekisho_core::task::Task;
 
@@ -169,12 +171,16 @@ impl Question {
 
 /// Decides, records, learns.
 pub(crate) fn answer(reader: Reader, domain: DomainId, task: &Task, request: &Request<'_>) -> Result {
-    let decision = decide(&reader, domain, task, request);
+    let facts = Facts::new(task);
+    let decision = decide(&reader, domain, &facts, request);
     if decision.log {
         if let Some(found) = reader.domain(domain) {
-            log::decision(&decision, task, found.name(), request);
+            let preferences = reader.preferences(decision.profile);
+            log::decision(&decision, &preferences, &facts, found.name(), request);
         }
     }
+    // The record shows the old state (reference 5.5).
+    task::set_state(decision.set);
     // A writer may not be waited for inside a read section.
     drop(reader);
     if decision.learns() {
@@ -191,14 +197,16 @@ pub(crate) fn answer(reader: Reader, domain: DomainId, task: &Task, request: &Re
 fn learn(domain: DomainId, task: &Task, request: &Request<'_>, decision: &Decision) {
     let mut writer = snapshot::write();
     let Ok(mut edit) = writer.edit() else { return };
-    let full = match edit.learn(domain, task, request) {
+    let full = match edit.learn(domain, &Facts::new(task), request) {
         Ok(Learned::Added) => false,
         Ok(Learned::QuotaExceeded) => true,
         _ => return,
     };
     if writer.publish(edit).is_ok() && full && decision.log {
         if let Some(found) = writer.policy().domain(domain) {
-            log::event(decision.mode, decision.profile, task, found.name(), b"quota_exceeded");
+            let preferences = writer.policy().preferences(decision.profile);
+            let text = b"quota_exceeded";
+            log::event(decision.mode, decision.profile, &preferences, task, found.name(), text);
         }
     }
 }

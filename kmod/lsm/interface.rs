@@ -267,6 +267,12 @@ impl OpenFile {
         let outcome = match result {
             Ok(()) => Ok(true),
             Err(EditError::OutOfMemory) => Err(Errno::NoMem),
+            Err(EditError::Quota) => {
+                let message =
+                    "the policy would be larger than its memory quota; raise the quota or delete lines";
+                errors::rejected(self.kind, number, 1, message, &self.partial);
+                Ok(false)
+            }
             Err(EditError::Parse(error)) => {
                 errors::rejected(self.kind, number, error.column, error.reason.message(), &self.partial);
                 Ok(false)

@@ -5,9 +5,11 @@
 use crate::sys::lock::{Lock, GRANT_LOG, REJECT_LOG};
 use crate::sys::{self, task};
 use core::mem::take;
-use sekisho_core::audit::{self, Header};
+use sekisho_core::audit::{self, Header, NoRecord};
 use sekisho_core::engine::Decision;
+use sekisho_core::facts::Facts;
 use sekisho_core::mem::{OutOfMemory, Vec};
+use sekisho_core::policy::Preferences;
 use sekisho_core::profile::Mode;
 use sekisho_core::request::Request;
 use sekisho_core::task::Task;
@@ -85,26 +87,39 @@ fn header(mode: Mode, profile: u8) -> Header {
 }
 
 /// Stores what `write` produces, or counts it as dropped when there is no memory: the decision does not depend on it.
-fn append(queue: &Lock<Queue>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), OutOfMemory>) {
+fn append(queue: &Lock<Queue>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), NoRecord>) {
     let mut record = Vec::new();
     let written = write(&mut record);
     let mut queue = queue.lock();
-    if written.and_then(|()| queue.push(record)).is_err() {
+    if written.is_err() || queue.push(record).is_err() {
         queue.dropped = queue.dropped.wrapping_add(1);
     }
 }
 
 /// Records a decision, if its profile wants that.
-pub(crate) fn decision(decision: &Decision, task: &Task, domain: &[u8], request: &Request<'_>) {
+pub(crate) fn decision(
+    decision: &Decision,
+    preferences: &Preferences,
+    facts: &Facts<'_>,
+    domain: &[u8],
+    request: &Request<'_>,
+) {
     if decision.log {
         let header = header(decision.mode, decision.profile);
         let queue = if decision.granted { &GRANT_LOG } else { &REJECT_LOG };
-        append(queue, |record| audit::record(record, &header, task, domain, request));
+        append(queue, |record| audit::record(record, &header, preferences, facts, domain, request));
     }
 }
 
 /// Records an event of a domain in the reject log: `use_profile N`, `transition_failed`, `quota_exceeded`.
-pub(crate) fn event(mode: Mode, profile: u8, task: &Task, domain: &[u8], text: &[u8]) {
+pub(crate) fn event(
+    mode: Mode,
+    profile: u8,
+    preferences: &Preferences,
+    task: &Task,
+    domain: &[u8],
+    text: &[u8],
+) {
     let header = header(mode, profile);
-    append(&REJECT_LOG, |record| audit::note(record, &header, task, domain, text));
+    append(&REJECT_LOG, |record| audit::note(record, &header, preferences, &Facts::new(task), domain, text));
 }

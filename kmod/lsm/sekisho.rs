@@ -51,5 +51,12 @@ impl From<sekisho_core::mem::OutOfMemory> for Errno {
     }
 }
 
+impl From<sekisho_core::edit::EditError> for Errno {
+    /// Of what the kernel changes by itself nothing is wrong but the memory.
+    fn from(_: sekisho_core::edit::EditError) -> Self {
+        Errno::NoMem
+    }
+}
+
 /// What hooks and files return.
 pub(crate) type Result<T = ()> = core::result::Result<T, Errno>;

@@ -11,6 +11,7 @@
 #include <linux/namei.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_fs.h>
+#include <linux/random.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -28,6 +29,7 @@ bool sekisho_in_execve(void);
 void sekisho_task_info(struct sekisho_task_info *info);
 u32 sekisho_global_pid(void);
 u64 sekisho_seconds(void);
+u64 sekisho_random(void);
 u32 sekisho_nofs_enter(void);
 void sekisho_nofs_leave(u32 flags);
 void *sekisho_buffer_alloc(size_t size);
@@ -83,6 +85,11 @@ void sekisho_task_info(struct sekisho_task_info *info)
 u32 sekisho_global_pid(void)
 {
 	return task_pid_nr(current);
+}
+
+u64 sekisho_random(void)
+{
+	return get_random_u64();
 }
 
 u64 sekisho_seconds(void)

@@ -91,7 +91,8 @@ pub fn check(directory: &Path) -> Result<Report, CheckError> {
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             match execute(&mut edit, &mut cursor, name, line) {
                 Ok(()) => report.accepted += usize::from(!line.trim_ascii().is_empty()),
-                Err(EditError::OutOfMemory) => return Err(CheckError::OutOfMemory),
+                // A policy that is only checked has no quota.
+                Err(EditError::OutOfMemory | EditError::Quota) => return Err(CheckError::OutOfMemory),
                 Err(EditError::Parse(error)) => report.rejected.push(Rejected {
                     file: path.clone(),
                     line: index + 1,

@@ -14,7 +14,8 @@
 use std::collections::HashSet;
 
 use sekisho_core::acl::AclLine;
-use sekisho_core::condition::{Operand, TaskField, TestLine};
+use sekisho_core::condition::{Keyword, Operand, TaskField, TestLine};
+use sekisho_core::group::GroupKind;
 use thiserror::Error;
 
 use crate::apk::MAX_FRAGMENT;
@@ -235,13 +236,32 @@ impl Fragment {
         if acl.keyword() == b"allow_execute" {
             return Err(Reason::Execute);
         }
+        // The old form with a number is more than one line.
+        if !KEYWORDS.contains(&acl.keyword()) || !line.trim_ascii_start().starts_with(acl.keyword()) {
+            return Err(Reason::Syntax {
+                column: 1,
+                message: "an app's rules may be allow_read, allow_write, allow_read/write, allow_create, allow_unlink, allow_mkdir, allow_rmdir, allow_rename and allow_truncate only",
+                text: show(line),
+            });
+        }
+        if let Some((kind, name)) = acl.groups().next() {
+            let word = show(&[b"@", name].concat());
+            return Err(match kind {
+                GroupKind::Path => Reason::PathGroup(word),
+                _ => Reason::NumberGroup(word),
+            });
+        }
         for path in acl.path_words() {
             check_path(path, &self.package)?;
         }
-        if let Some(word) = acl.number_word().filter(|word| word.starts_with(b"@")) {
-            return Err(Reason::NumberGroup(show(word)));
-        }
         let condition = acl.condition().ok_or(Reason::NoUidTest)?;
+        if condition.assignments() != [None; 3] {
+            return Err(Reason::Syntax {
+                column: 1,
+                message: "an app's rules must not set task.state",
+                text: show(line),
+            });
+        }
         used.insert(self.uid_group(condition.tests())?.as_str().to_owned());
         let mut printed = sekisho_core::mem::Vec::new();
         acl.print(&mut printed).map_err(|_| Reason::OutOfMemory)?;
@@ -257,7 +277,7 @@ impl Fragment {
         let mut found = None;
         for test in tests {
             match (test.left, test.right) {
-                (Operand::Task(TaskField::Uid), Operand::Group(name)) if !test.negated => {
+                (Operand::Keyword(Keyword::Task(TaskField::Uid)), Operand::Group(name)) if !test.negated => {
                     let group = self.groups.iter().find(|group| group.as_str().as_bytes() == name);
                     let group = group.ok_or_else(|| Reason::UndeclaredGroup(show(name)))?;
                     if found.replace(group).is_some() {
@@ -271,6 +291,19 @@ impl Fragment {
         found.ok_or(Reason::NoUidTest)
     }
 }
+
+/// What an app may ask for; `allow_execute` has a message of its own.
+const KEYWORDS: [&[u8]; 9] = [
+    b"allow_read",
+    b"allow_write",
+    b"allow_read/write",
+    b"allow_create",
+    b"allow_unlink",
+    b"allow_mkdir",
+    b"allow_rmdir",
+    b"allow_rename",
+    b"allow_truncate",
+];
 
 #[derive(Clone, Copy)]
 enum Pass {
@@ -301,7 +334,7 @@ fn is_device_policy(first: &[u8]) -> bool {
 /// Operands that say nothing about who the task is.
 fn is_harmless(operand: &Operand<'_>) -> bool {
     match operand {
-        Operand::Task(field) => matches!(
+        Operand::Keyword(Keyword::Task(field)) => matches!(
             field,
             TaskField::Pid
                 | TaskField::Ppid
@@ -310,15 +343,13 @@ fn is_harmless(operand: &Operand<'_>) -> bool {
                 | TaskField::State2
                 | TaskField::Type
         ),
-        Operand::Range(_) | Operand::ExecuteHandler => true,
-        Operand::Group(_) => false,
+        Operand::Range(_) | Operand::Keyword(Keyword::ExecuteHandler) => true,
+        // Groups, and what is not about the task: files, arguments.
+        _ => false,
     }
 }
 
 fn check_path(path: &[u8], package: &PackageName) -> Result<(), Reason> {
-    if path.starts_with(b"@") {
-        return Err(Reason::PathGroup(show(path)));
-    }
     if has_bad_escape(path) {
         return Err(Reason::BadEscape(show(path)));
     }

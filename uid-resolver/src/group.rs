@@ -96,11 +96,9 @@ pub fn foreign_use(policy: &PolicyText, domain: &str, group: &GroupName, own: &[
 /// it end another app's ownership.
 fn mentions(line: &str, group: &GroupName) -> bool {
     let name = group.as_str().as_bytes();
-    let is_it = |word: &[u8]| word.strip_prefix(b"@") == Some(name);
     match AclLine::parse(line.as_bytes()) {
         Ok(acl) => {
-            acl.path_words().any(is_it)
-                || acl.number_word().is_some_and(is_it)
+            acl.groups().any(|(_, found)| found == name)
                 || acl.condition().is_some_and(|condition| {
                     condition.tests().any(|test| matches!(test.right, Operand::Group(found) if found == name))
                 })

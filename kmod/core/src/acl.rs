@@ -7,110 +7,348 @@
 //! TOMOYO 1.7 ignored surplus words of file ACLs, so that `allow_read /a unless task.uid=0` allowed everybody
 //! (quirk Q6). Here the words must come out exactly.
 
+use crate::address::AddressRange;
+use crate::capability::Capability;
 use crate::condition::ConditionLine;
+use crate::directive;
+use crate::group::GroupKind;
 use crate::mem::OutOfMemory;
-use crate::name;
-use crate::number::NumberRange;
+use crate::name::{self, ROOT_DOMAIN};
+use crate::number::{Number, NumberRange};
 use crate::pattern;
-use crate::request::Operation;
+use crate::request::{Class, NetworkOp, Operation, PathOp};
 use crate::text::{ParseError, Reason, Sink, Words};
+
+/// A path argument; `G` says which group: its name in a line, its number in an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum PathArg<'a, G = &'a [u8]> {
+    /// A valid word.
+    Word(&'a [u8]),
+    /// `@GROUP`
+    Group(G),
+}
+
+/// A number argument.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum NumberArg<G> {
+    /// A number or a range.
+    Range(NumberRange),
+    /// `@GROUP`
+    Group(G),
+}
+
+/// An address argument.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum AddressArg<G> {
+    /// An address or a range.
+    Range(AddressRange),
+    /// `@GROUP`
+    Group(G),
+}
+
+/// The arguments of each [`Class`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Args<'a, G = &'a [u8]> {
+    /// A path.
+    Path(PathArg<'a, G>),
+    /// Two paths.
+    Path2(PathArg<'a, G>, PathArg<'a, G>),
+    /// A path and a number.
+    PathNumber(PathArg<'a, G>, NumberArg<G>),
+    /// A path, mode, major and minor number.
+    Device(PathArg<'a, G>, NumberArg<G>, NumberArg<G>, NumberArg<G>),
+    /// An address and a port.
+    Network(AddressArg<G>, NumberArg<G>),
+    /// What [`Class::Mount`] has.
+    Mount {
+        /// The device.
+        device: PathArg<'a, G>,
+        /// The mount point.
+        dir: PathArg<'a, G>,
+        /// The type of file system, or `--bind` and the like.
+        kind: PathArg<'a, G>,
+        /// The flags.
+        flags: NumberArg<G>,
+    },
+    /// The name of an environment variable.
+    Env(&'a [u8]),
+    /// A capability.
+    Capability(Capability),
+    /// A signal, and the name of a domain.
+    Signal(u16, &'a [u8]),
+    /// A program.
+    Handler(&'a [u8]),
+}
 
 /// A parsed ACL line.
 #[derive(Clone, Copy)]
 pub struct AclLine<'a> {
-    operation: Operation,
-    /// With their columns.
-    paths: [Option<(u32, &'a [u8])>; 2],
-    number: Option<&'a [u8]>,
+    class: Class,
+    bits: u16,
+    args: Args<'a>,
     condition: Option<ConditionLine<'a>>,
 }
 
 impl<'a> AclLine<'a> {
-    /// Parses a line without `delete `.
+    /// Parses a line without `delete `. The domain of `allow_signal` borrows from the line, so its words must stand one
+    /// blank apart ([`crate::text::Normal`]).
     ///
     /// # Errors
-    /// Where the line is no ACL of this version, and why.
+    /// Where the line is no ACL, and why.
     pub fn parse(line: &'a [u8]) -> Result<AclLine<'a>, ParseError> {
         AclLine::parse_words(Words::new(line))
     }
 
     /// Parses the rest of a line; columns count from the beginning of that line.
-    pub(crate) fn parse_words(mut words: Words<'a>) -> Result<AclLine<'a>, ParseError> {
-        let (column, keyword) = words.require(Reason::UnknownAcl)?;
-        let Some(operation) = Operation::from_keyword(keyword) else {
-            return Err(ParseError::new(column, unknown_keyword(keyword)));
-        };
-        let (two_paths, with_number) = match operation {
-            Operation::Path(_) => (false, false),
-            Operation::Path2(_) => (true, false),
-            Operation::PathNumber(_) => (false, true),
-        };
-        let first = path_word(&mut words)?;
-        let second = if two_paths { Some(path_word(&mut words)?) } else { None };
-        let number = if with_number { Some(number_word(&mut words)?) } else { None };
-        let condition = match words.next() {
-            None => None,
-            Some((_, b"if")) => Some(ConditionLine::parse(words)?),
-            Some((column, b";")) if words.peek().is_some_and(|(_, word)| word == b"set") => {
-                return Err(ParseError::new(column, Reason::SetNotYet));
+    pub(crate) fn parse_words(words: Words<'a>) -> Result<AclLine<'a>, ParseError> {
+        let mut parser = Parser { words, last: 1 };
+        let (column, keyword) = parser.words.require(Reason::UnknownAcl)?;
+        if let Some(bits) = old_form(keyword) {
+            let path = parser.path()?;
+            if let PathArg::Word([.., b'/']) = path {
+                return Err(ParseError::new(parser.last, Reason::OldFormOfDirectory));
             }
-            Some((column, _)) => return Err(ParseError::new(column, Reason::SurplusWord)),
+            return parser.finish(Class::Path, bits, Args::Path(path));
+        }
+        if keyword == b"allow_network" {
+            let operation = parser.network()?;
+            let args = Args::Network(parser.address()?, parser.number(Reason::MissingPort)?);
+            return parser.finish(Class::Network, Operation::Network(operation).bit(), args);
+        }
+        let Some(operation) = Operation::from_keyword(keyword) else {
+            return Err(ParseError::new(column, Reason::UnknownAcl));
         };
-        Ok(AclLine { operation, paths: [Some(first), second], number, condition })
+        let args = match operation.class() {
+            Class::Path => Args::Path(parser.path()?),
+            Class::Path2 => Args::Path2(parser.path()?, parser.path()?),
+            Class::PathNumber => Args::PathNumber(parser.path()?, parser.number(Reason::MissingNumber)?),
+            Class::Device => {
+                let (path, mode) = (parser.path()?, parser.number(Reason::MissingNumber)?);
+                let major = parser.number(Reason::MissingDeviceNumber)?;
+                Args::Device(path, mode, major, parser.number(Reason::MissingDeviceNumber)?)
+            }
+            Class::Mount => {
+                let (device, dir, kind) = (parser.path()?, parser.path()?, parser.path()?);
+                Args::Mount { device, dir, kind, flags: parser.number(Reason::MissingFlags)? }
+            }
+            Class::Env => Args::Env(parser.checked(Reason::MissingVariable, directive::check_variable)?),
+            Class::Capability => {
+                let (column, word) = parser.require(Reason::MissingCapability)?;
+                let known = Capability::from_name(word);
+                Args::Capability(known.ok_or(ParseError::new(column, Reason::UnknownCapability))?)
+            }
+            Class::Signal => {
+                let (column, word) = parser.require(Reason::MissingSignal)?;
+                let number = parse_signal(word).ok_or(ParseError::new(column, Reason::BadSignal))?;
+                Args::Signal(number, parser.domain()?)
+            }
+            Class::ExecuteHandler | Class::DeniedExecuteHandler => {
+                Args::Handler(parser.checked(Reason::MissingProgram, directive::check_program)?)
+            }
+            Class::Network => return Err(ParseError::new(column, Reason::UnknownAcl)), // Dealt with above.
+        };
+        parser.finish(operation.class(), operation.bit(), args)
+    }
+
+    /// The class of its arguments.
+    pub const fn class(&self) -> Class {
+        self.class
+    }
+
+    /// What the line allows, as bits of the class: one operation but for the old form with a number.
+    pub const fn bits(&self) -> u16 {
+        self.bits
     }
 
     /// What the line allows.
-    pub const fn operation(&self) -> Operation {
-        self.operation
+    pub fn operations(&self) -> impl Iterator<Item = Operation> {
+        let bits = self.bits;
+        self.class.operations().filter(move |operation| bits & operation.bit() != 0)
     }
 
-    /// The first word, such as `allow_read`.
-    pub const fn keyword(&self) -> &'static [u8] {
-        self.operation.keyword()
+    /// The first word in normal form, such as `allow_read`; for network with protocol and operation.
+    pub fn keyword(&self) -> &'static [u8] {
+        self.operations().next().map_or(b"", Operation::keyword)
     }
 
-    /// The path arguments as written, groups with their `@`.
+    /// The arguments.
+    pub const fn args(&self) -> &Args<'a> {
+        &self.args
+    }
+
+    /// The groups of the arguments.
+    pub fn groups(&self) -> impl Iterator<Item = (GroupKind, &'a [u8])> {
+        groups(&self.args)
+    }
+
+    /// The path words as written, without groups.
     pub fn path_words(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.path_columns().map(|(_, word)| word)
+        paths(&self.args).into_iter().flatten().filter_map(|path| match path {
+            PathArg::Word(word) => Some(word),
+            PathArg::Group(_) => None,
+        })
     }
 
-    /// The path arguments with their columns.
-    pub(crate) fn path_columns(&self) -> impl Iterator<Item = (u32, &'a [u8])> {
-        self.paths.into_iter().flatten()
-    }
-
-    /// The number argument as written: a number, a range, or a group with its `@`.
-    pub const fn number_word(&self) -> Option<&'a [u8]> {
-        self.number
-    }
-
-    /// What stands behind `if`.
+    /// What stands behind `if`, and `; set`.
     pub const fn condition(&self) -> Option<ConditionLine<'a>> {
         self.condition
     }
 
-    /// Prints the line in normal form, without line end: single blanks, numbers as reference 1.5 prints them.
+    /// Prints the line in normal form, without line end: single blanks, numbers as reference 1.5 prints them. The old
+    /// form prints as several lines.
     ///
     /// # Errors
     /// The sink is out of memory.
     pub fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        sink.put(self.keyword())?;
-        for word in self.path_words() {
-            sink.put(b" ")?;
-            sink.put(word)?;
-        }
-        if let Some(word) = self.number {
-            sink.put(b" ")?;
-            match NumberRange::parse(word) {
-                Some(range) => range.print(sink)?,
-                None => sink.put(word)?,
+        let mut end: &[u8] = b"";
+        for operation in crate::entry::operations(self.class, crate::entry::merge(self.class, 0, self.bits)) {
+            sink.put(end)?;
+            sink.put(operation.keyword())?;
+            print_args(&self.args, &|_, name| name, sink)?;
+            if let Some(condition) = &self.condition {
+                condition.print(sink)?;
             }
+            end = b"\n";
         }
-        match &self.condition {
-            Some(condition) => condition.print(sink),
-            None => Ok(()),
+        Ok(())
+    }
+}
+
+/// The words of a line, taken as arguments.
+struct Parser<'a> {
+    words: Words<'a>,
+    /// Column of the last argument.
+    last: u32,
+}
+
+impl<'a> Parser<'a> {
+    /// The next argument. It may be the word `if`: what it is follows from its place.
+    fn require(&mut self, reason: Reason) -> Result<(u32, &'a [u8]), ParseError> {
+        let (column, word) = self.words.require(reason)?;
+        self.last = column;
+        Ok((column, word))
+    }
+
+    /// Whether `if`, or `; set`, comes next.
+    fn at_condition(&self) -> bool {
+        let mut ahead = self.words;
+        match ahead.next() {
+            Some((_, b"if")) => true,
+            Some((_, b";")) => matches!(ahead.next(), Some((_, b"set"))),
+            _ => false,
         }
     }
+
+    fn finish(mut self, class: Class, bits: u16, args: Args<'a>) -> Result<AclLine<'a>, ParseError> {
+        let condition = match self.words.peek() {
+            None => None,
+            Some((_, b"if")) => {
+                self.words.next();
+                Some(ConditionLine::parse(self.words)?)
+            }
+            Some((_, b";")) => Some(ConditionLine::parse(self.words)?),
+            Some((column, _)) => return Err(ParseError::new(column, Reason::SurplusWord)),
+        };
+        Ok(AclLine { class, bits, args, condition })
+    }
+
+    /// A word of which `check` says what is wrong.
+    fn checked(
+        &mut self,
+        missing: Reason,
+        check: fn(&[u8]) -> Result<(), Reason>,
+    ) -> Result<&'a [u8], ParseError> {
+        let (column, word) = self.require(missing)?;
+        check(word).map_err(|reason| ParseError::new(column, reason))?;
+        Ok(word)
+    }
+
+    fn path(&mut self) -> Result<PathArg<'a>, ParseError> {
+        let (column, word) = self.require(Reason::MissingPath)?;
+        if let Some(group) = group_name(word) {
+            return check_group(column, group).map(PathArg::Group);
+        }
+        check_word(word, Reason::BadPath).map_err(|reason| ParseError::new(column, reason))?;
+        Ok(PathArg::Word(word))
+    }
+
+    fn number(&mut self, missing: Reason) -> Result<NumberArg<&'a [u8]>, ParseError> {
+        let (column, word) = self.require(missing)?;
+        if let Some(group) = group_name(word) {
+            return check_group(column, group).map(NumberArg::Group);
+        }
+        let range = NumberRange::parse(word);
+        range.map(NumberArg::Range).ok_or(ParseError::new(column, Reason::BadNumber))
+    }
+
+    fn address(&mut self) -> Result<AddressArg<&'a [u8]>, ParseError> {
+        let (column, word) = self.require(Reason::MissingAddress)?;
+        if let Some(group) = group_name(word) {
+            return check_group(column, group).map(AddressArg::Group);
+        }
+        let range = AddressRange::parse(word);
+        range.map(AddressArg::Range).ok_or(ParseError::new(column, Reason::BadAddress))
+    }
+
+    /// Protocol and operation; `listen` and `accept` only with TCP.
+    fn network(&mut self) -> Result<NetworkOp, ParseError> {
+        let (protocol_column, protocol) = self.require(Reason::MissingProtocol)?;
+        if !matches!(protocol, b"TCP" | b"UDP" | b"RAW") {
+            return Err(ParseError::new(protocol_column, Reason::MissingProtocol));
+        }
+        let (column, operation) = self.require(Reason::MissingNetworkOperation)?;
+        Ok(match (protocol, operation) {
+            (b"UDP", b"bind") => NetworkOp::UdpBind,
+            (b"UDP", b"connect") => NetworkOp::UdpConnect,
+            (b"TCP", b"bind") => NetworkOp::TcpBind,
+            (b"TCP", b"listen") => NetworkOp::TcpListen,
+            (b"TCP", b"connect") => NetworkOp::TcpConnect,
+            (b"TCP", b"accept") => NetworkOp::TcpAccept,
+            (b"RAW", b"bind") => NetworkOp::RawBind,
+            (b"RAW", b"connect") => NetworkOp::RawConnect,
+            _ => return Err(ParseError::new(column, Reason::MissingNetworkOperation)),
+        })
+    }
+
+    /// The name of a domain: the words up to the condition.
+    fn domain(&mut self) -> Result<&'a [u8], ParseError> {
+        let (column, first) = self.require(Reason::MissingFromDomain)?;
+        if first != ROOT_DOMAIN {
+            return Err(ParseError::new(column, Reason::BadDomainName));
+        }
+        while !self.at_condition() {
+            let Some((column, word)) = self.words.next() else { break };
+            if word.first() != Some(&b'/') || name::Name::new(word).is_none() {
+                return Err(ParseError::new(column, Reason::BadDomainName));
+            }
+        }
+        let text = self.words.slice_from(column);
+        if !name::is_valid_domain(text) {
+            return Err(ParseError::new(column, Reason::BadDomainName));
+        }
+        Ok(text)
+    }
+}
+
+/// The old form: bits 4 = read, 2 = write, 1 = execute.
+fn old_form(word: &[u8]) -> Option<u16> {
+    let [digit @ b'1'..=b'7'] = word else {
+        return None;
+    };
+    let mut bits = 0;
+    for (mask, op) in [(4, PathOp::Read), (2, PathOp::Write), (1, PathOp::Execute)] {
+        if digit & mask != 0 {
+            bits |= Operation::Path(op).bit();
+        }
+    }
+    Some(bits)
+}
+
+/// A decimal number from 0 to 65535.
+fn parse_signal(word: &[u8]) -> Option<u16> {
+    let number = Number::parse(word)?;
+    let decimal = word.iter().all(u8::is_ascii_digit) && number == Number::decimal(number.value);
+    u16::try_from(number.value).ok().filter(|_| decimal)
 }
 
 /// The name behind `@`, if the word is a group.
@@ -123,63 +361,171 @@ pub(crate) fn is_group_name(word: &[u8]) -> bool {
     !word.is_empty() && name::is_valid_word(word)
 }
 
-fn path_word<'a>(words: &mut Words<'a>) -> Result<(u32, &'a [u8]), ParseError> {
-    let (column, word) = words.require(Reason::MissingPath)?;
-    let reason = match group_name(word) {
-        Some(group) if is_group_name(group) => return Ok((column, word)),
-        Some(_) => Reason::BadGroupName,
-        None if !name::is_valid_word(word) => Reason::BadPath,
-        None if !pattern::is_within_limits(word) => Reason::PatternTooLong,
-        None => return Ok((column, word)),
-    };
-    Err(ParseError::new(column, reason))
-}
-
-fn number_word<'a>(words: &mut Words<'a>) -> Result<&'a [u8], ParseError> {
-    let (column, word) = words.require(Reason::MissingNumber)?;
-    let reason = match group_name(word) {
-        Some(group) if is_group_name(group) => return Ok(word),
-        Some(_) => Reason::BadGroupName,
-        None if NumberRange::parse(word).is_some() => return Ok(word),
-        None => Reason::BadNumber,
-    };
-    Err(ParseError::new(column, reason))
-}
-
-/// ACL keywords of TOMOYO 1.7 that a later version will have (reference 4.4).
-const LATER: [&[u8]; 22] = [
-    b"allow_symlink",
-    b"allow_rewrite",
-    b"allow_chroot",
-    b"allow_unmount",
-    b"allow_transit",
-    b"allow_link",
-    b"allow_pivot_root",
-    b"allow_mkfifo",
-    b"allow_mksock",
-    b"allow_chmod",
-    b"allow_chown",
-    b"allow_chgrp",
-    b"allow_ioctl",
-    b"allow_mkblock",
-    b"allow_mkchar",
-    b"allow_mount",
-    b"allow_env",
-    b"allow_capability",
-    b"allow_signal",
-    b"allow_network",
-    b"execute_handler",
-    b"denied_execute_handler",
-];
-
-fn unknown_keyword(word: &[u8]) -> Reason {
-    if LATER.contains(&word) {
-        Reason::AclNotYet
-    } else if word == b"ignore_global_allow_read" || word == b"ignore_global_allow_env" {
-        Reason::AttributeNotYet
-    } else if !word.is_empty() && word.iter().all(u8::is_ascii_digit) {
-        Reason::OldNumericAcl
+fn check_group(column: u32, group: &[u8]) -> Result<&[u8], ParseError> {
+    if is_group_name(group) {
+        Ok(group)
     } else {
-        Reason::UnknownAcl
+        Err(ParseError::new(column, Reason::BadGroupName))
     }
+}
+
+/// A valid word within the limits of the matcher.
+pub(crate) fn check_word(word: &[u8], invalid: Reason) -> Result<(), Reason> {
+    if !name::is_valid_word(word) {
+        Err(invalid)
+    } else if !pattern::is_within_limits(word) {
+        Err(Reason::PatternTooLong)
+    } else {
+        Ok(())
+    }
+}
+
+fn paths<'a, G: Copy>(args: &Args<'a, G>) -> [Option<PathArg<'a, G>>; 3] {
+    match args {
+        Args::Path(path) | Args::PathNumber(path, _) | Args::Device(path, ..) => [Some(*path), None, None],
+        Args::Path2(from, to) => [Some(*from), Some(*to), None],
+        Args::Mount { device, dir, kind, .. } => [Some(*device), Some(*dir), Some(*kind)],
+        _ => [None; 3],
+    }
+}
+
+fn numbers<G: Copy>(args: &Args<'_, G>) -> [Option<NumberArg<G>>; 3] {
+    match args {
+        Args::PathNumber(_, number) | Args::Network(_, number) | Args::Mount { flags: number, .. } => {
+            [Some(*number), None, None]
+        }
+        Args::Device(_, mode, major, minor) => [Some(*mode), Some(*major), Some(*minor)],
+        _ => [None; 3],
+    }
+}
+
+/// The groups of arguments.
+pub(crate) fn groups<'a, G: Copy>(args: &Args<'a, G>) -> impl Iterator<Item = (GroupKind, G)> {
+    let paths = paths(args).map(|path| match path {
+        Some(PathArg::Group(group)) => Some((GroupKind::Path, group)),
+        _ => None,
+    });
+    let numbers = numbers(args).map(|number| match number {
+        Some(NumberArg::Group(group)) => Some((GroupKind::Number, group)),
+        _ => None,
+    });
+    let address = match args {
+        Args::Network(AddressArg::Group(group), _) => Some((GroupKind::Address, *group)),
+        _ => None,
+    };
+    paths.into_iter().flatten().chain(numbers.into_iter().flatten()).chain(address)
+}
+
+/// Arguments with other groups: each is what `group` makes of it; `None` if that is `None`.
+///
+/// # Errors
+/// Those of `group`.
+pub(crate) fn resolve<'a, G: Copy, H, E>(
+    args: &Args<'a, G>,
+    group: &mut dyn FnMut(GroupKind, G) -> Result<Option<H>, E>,
+) -> Result<Option<Args<'a, H>>, E> {
+    macro_rules! some {
+        ($value:expr) => {
+            match $value? {
+                Some(value) => value,
+                None => return Ok(None),
+            }
+        };
+    }
+    fn path<'a, G, H, E>(
+        arg: PathArg<'a, G>,
+        group: &mut dyn FnMut(GroupKind, G) -> Result<Option<H>, E>,
+    ) -> Result<Option<PathArg<'a, H>>, E> {
+        match arg {
+            PathArg::Word(word) => Ok(Some(PathArg::Word(word))),
+            PathArg::Group(id) => Ok(group(GroupKind::Path, id)?.map(PathArg::Group)),
+        }
+    }
+    fn number<G, H, E>(
+        arg: NumberArg<G>,
+        group: &mut dyn FnMut(GroupKind, G) -> Result<Option<H>, E>,
+    ) -> Result<Option<NumberArg<H>>, E> {
+        match arg {
+            NumberArg::Range(range) => Ok(Some(NumberArg::Range(range))),
+            NumberArg::Group(id) => Ok(group(GroupKind::Number, id)?.map(NumberArg::Group)),
+        }
+    }
+    Ok(Some(match *args {
+        Args::Path(a) => Args::Path(some!(path(a, group))),
+        Args::Path2(a, b) => Args::Path2(some!(path(a, group)), some!(path(b, group))),
+        Args::PathNumber(a, n) => Args::PathNumber(some!(path(a, group)), some!(number(n, group))),
+        Args::Device(a, mode, major, minor) => Args::Device(
+            some!(path(a, group)),
+            some!(number(mode, group)),
+            some!(number(major, group)),
+            some!(number(minor, group)),
+        ),
+        Args::Network(address, port) => {
+            let address = match address {
+                AddressArg::Range(range) => AddressArg::Range(range),
+                AddressArg::Group(id) => AddressArg::Group(some!(group(GroupKind::Address, id))),
+            };
+            Args::Network(address, some!(number(port, group)))
+        }
+        Args::Mount { device, dir, kind, flags } => Args::Mount {
+            device: some!(path(device, group)),
+            dir: some!(path(dir, group)),
+            kind: some!(path(kind, group)),
+            flags: some!(number(flags, group)),
+        },
+        Args::Env(word) => Args::Env(word),
+        Args::Capability(capability) => Args::Capability(capability),
+        Args::Signal(number, domain) => Args::Signal(number, domain),
+        Args::Handler(program) => Args::Handler(program),
+    }))
+}
+
+/// Prints arguments, each behind a blank.
+///
+/// # Errors
+/// The sink is out of memory.
+pub(crate) fn print_args<'n, G: Copy>(
+    args: &Args<'_, G>,
+    group_name: &dyn Fn(GroupKind, G) -> &'n [u8],
+    sink: &mut dyn Sink,
+) -> Result<(), OutOfMemory> {
+    let group = |sink: &mut dyn Sink, kind, id| {
+        sink.put(b" @")?;
+        sink.put(group_name(kind, id))
+    };
+    let word = |sink: &mut dyn Sink, word: &[u8]| {
+        sink.put(b" ")?;
+        sink.put(word)
+    };
+    for path in paths(args).into_iter().flatten() {
+        match path {
+            PathArg::Word(path) => word(sink, path)?,
+            PathArg::Group(id) => group(sink, GroupKind::Path, id)?,
+        }
+    }
+    match args {
+        Args::Env(name) | Args::Handler(name) => word(sink, name)?,
+        Args::Capability(capability) => word(sink, capability.name())?,
+        Args::Signal(number, domain) => {
+            sink.put(b" ")?;
+            Number::decimal(u64::from(*number)).print(sink)?;
+            word(sink, domain)?;
+        }
+        Args::Network(AddressArg::Group(id), _) => group(sink, GroupKind::Address, *id)?,
+        Args::Network(AddressArg::Range(range), _) => {
+            sink.put(b" ")?;
+            range.print(sink)?;
+        }
+        _ => {}
+    }
+    for number in numbers(args).into_iter().flatten() {
+        match number {
+            NumberArg::Range(range) => {
+                sink.put(b" ")?;
+                range.print(sink)?;
+            }
+            NumberArg::Group(id) => group(sink, GroupKind::Number, id)?,
+        }
+    }
+    Ok(())
 }

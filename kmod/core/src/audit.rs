@@ -1,15 +1,39 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Records for the grant and reject queues.
 //!
-//! Reference 11.1: a header line, the domain, the request, and a NUL byte. The parts `path1={...}`, `path2={...}` and
-//! `exec={...}` of the header are not in this version.
+//! Reference 11: a header line, the domain, the request, and a NUL byte.
 
-use crate::mem::OutOfMemory;
+use crate::facts::{Arguments, Attributes, Facts, Object};
+use crate::mem::{OutOfMemory, Vec};
+use crate::name::Name;
 use crate::number::Number;
+use crate::policy::Preferences;
 use crate::profile::Mode;
 use crate::request::Request;
 use crate::task::Task;
 use crate::text::{self, Sink};
+
+/// Longest header line in bytes, without `exec={...}` and `symlink.target=` (reference 1.6).
+pub const MAX_HEADER: usize = 4094;
+
+/// Bytes of argv and envp that a record keeps (reference 11.2).
+const MAX_ARGUMENTS: usize = 8160;
+
+/// Why there is no record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(sekisho_kernel), derive(Debug))]
+pub enum NoRecord {
+    /// There is no memory for it.
+    OutOfMemory,
+    /// The header would be longer than [`MAX_HEADER`]: such records are dropped.
+    TooLong,
+}
+
+impl From<OutOfMemory> for NoRecord {
+    fn from(_: OutOfMemory) -> Self {
+        NoRecord::OutOfMemory
+    }
+}
 
 /// What the first line of a record says besides the task.
 #[derive(Clone, Copy)]
@@ -27,44 +51,83 @@ pub struct Header {
 /// Writes the record of a request.
 ///
 /// # Errors
-/// The sink is out of memory; drop what it holds.
+/// There is no record; drop what the sink holds.
 pub fn record(
     sink: &mut dyn Sink,
     header: &Header,
-    task: &Task,
+    preferences: &Preferences,
+    facts: &Facts<'_>,
     domain: &[u8],
     request: &Request<'_>,
-) -> Result<(), OutOfMemory> {
-    begin(sink, header, task, domain)?;
+) -> Result<(), NoRecord> {
+    begin(sink, header, preferences, facts, domain)?;
     request.print(sink)?;
-    sink.put(b"\n\0")
+    Ok(sink.put(b"\n\0")?)
 }
 
-/// Writes a record with the text `use_profile N`, `transition_failed` or `quota_exceeded` in place of a request.
+/// Writes a record with the text `use_profile N`, `transition_failed`, `quota_exceeded` or `execute_handler P` in place
+/// of a request.
 ///
 /// # Errors
-/// The sink is out of memory; drop what it holds.
+/// There is no record; drop what the sink holds.
 pub fn note(
     sink: &mut dyn Sink,
     header: &Header,
-    task: &Task,
+    preferences: &Preferences,
+    facts: &Facts<'_>,
     domain: &[u8],
     text: &[u8],
-) -> Result<(), OutOfMemory> {
-    begin(sink, header, task, domain)?;
+) -> Result<(), NoRecord> {
+    begin(sink, header, preferences, facts, domain)?;
     sink.put(text)?;
-    sink.put(b"\n\0")
+    Ok(sink.put(b"\n\0")?)
 }
 
 /// The first two lines.
-fn begin(sink: &mut dyn Sink, header: &Header, task: &Task, domain: &[u8]) -> Result<(), OutOfMemory> {
-    sink.put(b"#timestamp=")?;
-    Number::decimal(header.timestamp).print(sink)?;
-    field(sink, b" profile=", u32::from(header.profile))?;
-    sink.put(b" mode=")?;
-    sink.put(header.mode.word())?;
-    field(sink, b" (global-pid=", header.global_pid)?;
-    field(sink, b") task={ pid=", task.pid)?;
+fn begin(
+    sink: &mut dyn Sink,
+    header: &Header,
+    preferences: &Preferences,
+    facts: &Facts<'_>,
+    domain: &[u8],
+) -> Result<(), NoRecord> {
+    let mut line = Vec::new();
+    line.put(b"#timestamp=")?;
+    Number::decimal(header.timestamp).print(&mut line)?;
+    field(&mut line, b" profile=", u32::from(header.profile))?;
+    line.put(b" mode=")?;
+    line.put(header.mode.word())?;
+    field(&mut line, b" (global-pid=", header.global_pid)?;
+    line.put(b")")?;
+    if preferences.task_info {
+        task(&mut line, facts.task)?;
+    }
+    if preferences.path_info {
+        for object in Object::ALL {
+            if let Some(attributes) = facts.objects.and_then(|objects| objects.attributes(object)) {
+                path(&mut line, object, &attributes)?;
+            }
+        }
+    }
+    if line.len() > MAX_HEADER {
+        return Err(NoRecord::TooLong);
+    }
+    sink.put(&line)?;
+    if let Some(exec) = facts.exec {
+        execution(sink, exec)?;
+    }
+    if let Some(target) = facts.symlink_target {
+        sink.put(b" symlink.target=\"")?;
+        sink.put(target.as_bytes())?;
+        sink.put(b"\"")?;
+    }
+    sink.put(b"\n")?;
+    sink.put(domain)?;
+    Ok(sink.put(b"\n")?)
+}
+
+fn task(sink: &mut dyn Sink, task: &Task) -> Result<(), OutOfMemory> {
+    field(sink, b" task={ pid=", task.pid)?;
     field(sink, b" ppid=", task.ppid)?;
     field(sink, b" uid=", task.uid)?;
     field(sink, b" gid=", task.gid)?;
@@ -78,13 +141,111 @@ fn begin(sink: &mut dyn Sink, header: &Header, task: &Task, domain: &[u8]) -> Re
     field(sink, b" state[0]=", u32::from(state0))?;
     field(sink, b" state[1]=", u32::from(state1))?;
     field(sink, b" state[2]=", u32::from(state2))?;
-    sink.put(if task.execute_handler {
-        b" type=execute_handler }\n"
-    } else {
-        b" type!=execute_handler }\n"
-    })?;
-    sink.put(domain)?;
-    sink.put(b"\n")
+    sink.put(if task.execute_handler { b" type=execute_handler }" } else { b" type!=execute_handler }" })
+}
+
+/// Types of files as they print; a type of 0 counts as a file.
+fn type_name(mode: u32) -> &'static [u8] {
+    match mode & 0o170_000 {
+        0 | 0o100_000 => b"file",
+        0o040_000 => b"directory",
+        0o120_000 => b"symlink",
+        0o010_000 => b"fifo",
+        0o140_000 => b"socket",
+        0o060_000 => b"block",
+        0o020_000 => b"char",
+        _ => b"unknown",
+    }
+}
+
+fn path(sink: &mut dyn Sink, object: Object, attributes: &Attributes) -> Result<(), OutOfMemory> {
+    sink.put(b" ")?;
+    sink.put(object.name())?;
+    field(sink, b"={ uid=", attributes.uid)?;
+    field(sink, b" gid=", attributes.gid)?;
+    sink.put(b" ino=")?;
+    Number::decimal(attributes.ino).print(sink)?;
+    if !object.is_parent() {
+        field(sink, b" major=", attributes.major)?;
+        field(sink, b" minor=", attributes.minor)?;
+    }
+    sink.put(b" perm=")?;
+    Number::octal(u64::from(attributes.mode & 0o7777)).print(sink)?;
+    if !object.is_parent() {
+        sink.put(b" type=")?;
+        sink.put(type_name(attributes.mode))?;
+        if matches!(attributes.mode & 0o170_000, 0o060_000 | 0o020_000) {
+            field(sink, b" dev_major=", attributes.dev_major)?;
+            field(sink, b" dev_minor=", attributes.dev_minor)?;
+        }
+    }
+    sink.put(b" }")
+}
+
+fn execution(sink: &mut dyn Sink, exec: &dyn Arguments) -> Result<(), OutOfMemory> {
+    sink.put(b" exec={ realpath=\"")?;
+    sink.put(exec.realpath().map_or(b"", Name::as_bytes))?;
+    sink.put(b"\" argc=")?;
+    Number::decimal(exec.argc()).print(sink)?;
+    sink.put(b" envc=")?;
+    Number::decimal(exec.envc()).print(sink)?;
+    let (mut argv, mut envp) = (Room::new(MAX_ARGUMENTS), Room::new(0));
+    let mut index = 0_u64;
+    while index < exec.argc() && exec.argv(index, &mut |text| argv.add(&[text.as_bytes()])) {
+        index = index.saturating_add(1);
+    }
+    envp.left = argv.left;
+    exec.envp(&mut |name, value| match value {
+        Some(value) => envp.add(&[name.as_bytes(), b"=", value.as_bytes()]),
+        None => envp.add(&[name.as_bytes()]),
+    });
+    if exec.is_unreadable() {
+        return sink.put(b" argv[]={ ... } envp[]= { ... } }");
+    }
+    sink.put(b" argv[]={ ")?;
+    sink.put(argv.text()?)?;
+    sink.put(b"} envp[]={ ")?;
+    sink.put(envp.text()?)?;
+    sink.put(b"} }")
+}
+
+/// Quoted strings, up to a number of bytes; the first that does not fit and all behind it are `... ` (reference 11.2).
+struct Room {
+    text: Vec<u8>,
+    left: usize,
+    full: bool,
+    failed: bool,
+}
+
+impl Room {
+    const fn new(left: usize) -> Self {
+        Room { text: Vec::new(), left, full: false, failed: false }
+    }
+
+    fn add(&mut self, parts: &[&[u8]]) {
+        let len = parts.iter().fold(3_usize, |len, part| len.saturating_add(part.len()));
+        if self.full || self.failed {
+            return;
+        }
+        if len > self.left {
+            self.full = true;
+            self.failed = self.text.put(b"... ").is_err();
+            return;
+        }
+        self.left = self.left.saturating_sub(len);
+        let mut put = |part: &[u8]| self.failed |= self.text.put(part).is_err();
+        put(b"\"");
+        parts.iter().for_each(|part| put(part));
+        put(b"\" ");
+    }
+
+    fn text(&self) -> Result<&[u8], OutOfMemory> {
+        if self.failed {
+            Err(OutOfMemory)
+        } else {
+            Ok(&self.text)
+        }
+    }
 }
 
 fn field(sink: &mut dyn Sink, key: &[u8], value: u32) -> Result<(), OutOfMemory> {

@@ -2,14 +2,19 @@
 //! A domain: its name, profile, flags and ACL, and how many tasks are in it.
 //!
 //! Reference 4.1-4.3. The list of entries belongs to one snapshot; the identity (name and number of users) is shared by
-//! all snapshots of the domain, so that a task that entered the domain under an older snapshot is counted.
+//! all snapshots of the domain, so that a task that entered the domain under an older snapshot is counted. The entries
+//! themselves, and how they are found, are in [`crate::acl_list`].
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use core::mem::size_of;
+
+use crate::acl_list::AclList;
 use crate::entry::Entry;
-use crate::mem::{Arc, OutOfMemory, Vec};
+use crate::link::{Node, SHARED};
+use crate::mem::{Arc, OutOfMemory};
 use crate::name::DomainName;
-use crate::table::{self, Part};
+use crate::table::Part;
 
 /// Names a domain of a policy, also in later snapshots. A number of a domain that is gone is never used for
 /// another one: the slot is, with a new serial number.
@@ -41,6 +46,10 @@ pub struct DomainFlags {
     pub quota_exceeded: bool,
     /// A transition out of this domain failed.
     pub transition_failed: bool,
+    /// The global `allow_read` lines do not count here.
+    pub ignore_global_allow_read: bool,
+    /// The global `allow_env` lines do not count here.
+    pub ignore_global_allow_env: bool,
 }
 
 /// What all snapshots of a domain have in common.
@@ -56,17 +65,17 @@ pub struct Domain {
     pub(crate) profile: u8,
     pub(crate) flags: DomainFlags,
     pub(crate) deleted: bool,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) acl: AclList,
 }
 
 impl Domain {
-    pub(crate) fn new(name: DomainName, serial: u32, profile: u8) -> Result<Self, OutOfMemory> {
+    pub(crate) fn new(name: DomainName, serial: u32, profile: u8, seed: u64) -> Result<Self, OutOfMemory> {
         Ok(Domain {
             identity: Arc::new(DomainIdentity { name, serial, users: AtomicU32::new(0) })?,
             profile,
             flags: DomainFlags::default(),
             deleted: false,
-            entries: Vec::new(),
+            acl: AclList::new(seed),
         })
     }
 
@@ -95,10 +104,15 @@ impl Domain {
         self.deleted
     }
 
+    /// The entries in list order.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.acl.iter()
+    }
+
     /// Number of permissions as the learning quota counts them: operation bits of all entries, where read/write is
-    /// one (reference 8.4).
-    pub fn acl_count(&self) -> usize {
-        self.entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.count()))
+    /// one and handlers are none (reference 8.4).
+    pub const fn acl_count(&self) -> u32 {
+        self.acl.count()
     }
 
     /// Counts one more task in the domain.
@@ -123,24 +137,36 @@ impl Domain {
 }
 
 impl Part for Domain {
+    /// The name of a deleted domain is free for another one.
+    fn name(&self) -> Option<&[u8]> {
+        if self.deleted {
+            None
+        } else {
+            Some(self.identity.name.as_bytes())
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<(Domain, DomainIdentity)>()
+            .saturating_add(SHARED)
+            .saturating_add(SHARED)
+            .saturating_add(self.identity.name.as_bytes().len())
+            .saturating_add(self.acl.bytes())
+    }
+}
+
+impl Node for Domain {
     fn copy(&self) -> Result<Self, OutOfMemory> {
         Ok(Domain {
             identity: self.identity.clone(),
             profile: self.profile,
             flags: self.flags,
             deleted: self.deleted,
-            entries: table::copy_with_room(&self.entries)?,
+            acl: self.acl.share()?,
         })
     }
 
-    fn trim(&mut self) {
-        table::trim(&mut self.entries);
-    }
-
-    fn memory(&self) -> usize {
-        let own = core::mem::size_of::<DomainIdentity>()
-            .saturating_add(self.identity.name.capacity_bytes())
-            .saturating_add(self.entries.capacity_bytes());
-        self.entries.iter().fold(own, |sum, entry| sum.saturating_add(entry.memory()))
+    fn freeze(&mut self) {
+        self.acl.freeze();
     }
 }

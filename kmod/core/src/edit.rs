@@ -8,22 +8,20 @@
 //! is deleted and written again goes to the end of its list, and never back to its old place (quirk Q26 leaves that
 //! open). Domains are marked, because tasks may be in them, and are dropped by [`Edit::collect`].
 
-use crate::acl::{self, AclLine};
-use crate::condition::{Condition, ConditionLine, Operand, Test, Value};
+use crate::acl::{self, AclLine, Args};
+use crate::acl_list::encode;
+use crate::condition::{Condition, ConditionLine};
+use crate::directive;
 use crate::domain::{Domain, DomainId};
-use crate::entry::{Args, Entry, NumberArg, PathArg};
-use crate::exception;
-use crate::group::{Group, GroupId};
+use crate::entry;
+use crate::group::GroupId;
 use crate::manager;
-use crate::mem::{Arc, OutOfMemory, Vec};
+use crate::mem::{Arc, OutOfMemory};
 use crate::name::{DomainName, ROOT_DOMAIN};
-use crate::number::NumberRange;
-use crate::pattern::Pattern;
-use crate::policy::Policy;
-use crate::profile::{self, Profile};
-use crate::request::Operation;
-use crate::table::{Part, Table};
-use crate::text::{self, ParseError, Reason, Words};
+use crate::policy::{Interned, Policy};
+use crate::request::Class;
+use crate::select::Select;
+use crate::text::{self, Normal, ParseError, Reason, Words};
 use crate::transition::NextDomain;
 
 /// Why a line was not accepted.
@@ -31,6 +29,8 @@ use crate::transition::NextDomain;
 pub enum EditError {
     /// There is no memory for it.
     OutOfMemory,
+    /// The policy may not become larger ([`Edit::set_quota`]).
+    Quota,
     /// It is wrong.
     Parse(ParseError),
 }
@@ -73,9 +73,31 @@ impl ActivateError {
     }
 }
 
-/// The current domain of one open domain_policy file: that of the lines which follow a domain line.
+/// The state of one open domain_policy file.
 #[derive(Clone, Copy, Default)]
-pub struct Cursor(Option<DomainId>);
+pub struct Cursor {
+    /// The current domain: that of the lines which follow a domain line.
+    domain: Option<DomainId>,
+    /// `select allow_execute` was written.
+    transitions_only: bool,
+}
+
+impl Cursor {
+    /// The current domain.
+    pub const fn domain(&self) -> Option<DomainId> {
+        self.domain
+    }
+
+    /// Makes a domain the current one, or none.
+    pub fn select(&mut self, domain: Option<DomainId>) {
+        self.domain = domain;
+    }
+
+    /// Whether reading shows only what concerns transitions (reference 10.4).
+    pub const fn transitions_only(&self) -> bool {
+        self.transitions_only
+    }
+}
 
 /// A change of the policy in progress.
 pub struct Edit {
@@ -99,44 +121,65 @@ impl Edit {
         policy
     }
 
+    /// Limits the memory of the policy: a line that would make it larger than that is refused. 0: no limit.
+    pub fn set_quota(&mut self, bytes: usize) {
+        self.policy.quota = bytes;
+    }
+
+    /// Whether the policy is larger than it may be, and than it was.
+    pub(crate) fn is_over(&self, before: usize) -> bool {
+        let now = self.policy.memory();
+        self.policy.quota != 0 && now > self.policy.quota && now > before
+    }
+
     /// Executes a line of domain_policy (reference 4.1).
     ///
     /// # Errors
     /// The line is wrong, or there is no memory for it. Of the policy nothing changed; the current domain is none
     /// after a domain line, `select` or `delete` that failed.
     pub fn domain_policy_line(&mut self, cursor: &mut Cursor, line: &[u8]) -> Result<(), EditError> {
+        let normal = Normal::new(line)?;
+        self.domain_line(cursor, normal.bytes()).map_err(|error| match error {
+            EditError::Parse(error) => EditError::Parse(normal.restore(error)),
+            other => other,
+        })
+    }
+
+    fn domain_line(&mut self, cursor: &mut Cursor, line: &[u8]) -> Result<(), EditError> {
         let mut words = Words::new(line);
         let all = words;
-        let Some((column, first)) = words.next() else {
+        let Some((_, first)) = words.next() else {
             return Ok(());
         };
         let next = words.peek();
         let next_is_domain = next.is_some_and(|(_, word)| word.starts_with(ROOT_DOMAIN));
         match first {
             _ if first.starts_with(ROOT_DOMAIN) => {
-                *cursor = Cursor(None);
-                *cursor = Cursor(Some(self.find_or_create(column, all)?));
+                cursor.domain = None;
+                cursor.domain = Some(self.find_or_create(all)?);
                 Ok(())
             }
-            b"select" => {
-                *cursor = Cursor(None);
-                if next_is_domain {
-                    *cursor = Cursor(self.policy.find_domain(&exception::domain_name(words)?));
-                    return Ok(());
+            b"select" => match Select::parse(words) {
+                Ok(Select::Transitions) => {
+                    cursor.transitions_only = true;
+                    Ok(())
                 }
-                let (column, word) = words.require(Reason::SelectWithoutDomain)?;
-                let later: [&[u8]; 3] = [b"domain=", b"pid=", b"global-pid="];
-                let reason = if word == b"allow_execute" && words.next().is_none()
-                    || later.iter().any(|form| word.starts_with(form))
-                {
-                    Reason::SelectNotYet
-                } else {
-                    Reason::SelectWithoutDomain
-                };
-                Err(ParseError::new(column, reason).into())
-            }
+                Ok(Select::Domain(name)) => {
+                    cursor.domain = self.policy.find_domain(name);
+                    Ok(())
+                }
+                Ok(Select::Pid(_) | Select::GlobalPid(_)) => {
+                    cursor.domain = None;
+                    let column = words.peek().map_or(words.column(), |(column, _)| column);
+                    Err(ParseError::new(column, Reason::SelectTask).into())
+                }
+                Err(error) => {
+                    cursor.domain = None;
+                    Err(error.into())
+                }
+            },
             b"delete" if next_is_domain => {
-                *cursor = Cursor(None);
+                cursor.domain = None;
                 self.delete_domain(words)
             }
             b"delete" => {
@@ -150,35 +193,51 @@ impl Edit {
     }
 
     /// A domain line.
-    fn find_or_create(&mut self, column: u32, words: Words<'_>) -> Result<DomainId, EditError> {
-        let name = exception::owned_domain_name(words)?;
-        if let Some(id) = self.policy.find_domain(name.as_bytes()) {
+    fn find_or_create(&mut self, words: Words<'_>) -> Result<DomainId, EditError> {
+        let name = directive::domain(words)?;
+        if let Some(id) = self.policy.find_domain(name) {
             return Ok(id);
         }
         if self.policy.active && self.policy.profile(0).is_none() {
+            let column = words.peek().map_or(1, |(column, _)| column);
             return Err(ParseError::new(column, Reason::ProfileZeroUndefined).into());
         }
-        Ok(self.insert_domain(name, 0)?)
+        let name = DomainName::copy_from(name)?.ok_or(OutOfMemory)?;
+        self.insert_domain(name, 0)
     }
 
-    fn insert_domain(&mut self, name: DomainName, profile: u8) -> Result<DomainId, OutOfMemory> {
+    fn insert_domain(&mut self, name: DomainName, profile: u8) -> Result<DomainId, EditError> {
+        let before = self.policy.memory();
         let serial = self.policy.next_serial;
-        let slot = self.policy.domains.insert(Domain::new(name, serial, profile)?)?;
+        let domain = Domain::new(name, serial, profile, self.policy.seed)?;
+        let slot = self.policy.domains.insert(domain)?;
+        if self.is_over(before) {
+            self.policy.domains.remove(slot)?;
+            return Err(EditError::Quota);
+        }
         self.policy.next_serial = serial.wrapping_add(1);
         Ok(DomainId { slot, serial })
     }
 
     fn delete_domain(&mut self, words: Words<'_>) -> Result<(), EditError> {
         let column = words.peek().map_or(words.column(), |(column, _)| column);
-        let name = exception::domain_name(words)?;
-        if *name == *ROOT_DOMAIN {
+        let name = directive::domain(words)?;
+        if name == ROOT_DOMAIN {
             return Err(ParseError::new(column, Reason::DeleteRoot).into());
         }
-        if let Some(id) = self.policy.find_domain(&name) {
-            if let Some(domain) = self.edit_domain(id)? {
-                domain.deleted = true;
-            }
+        if let Some(id) = self.policy.find_domain(name) {
+            self.mark_deleted(id)?;
         }
+        Ok(())
+    }
+
+    fn mark_deleted(&mut self, id: DomainId) -> Result<(), OutOfMemory> {
+        self.policy.domains.unname(id.slot)?;
+        self.change_domain(id, |domain| {
+            domain.deleted = true;
+            Ok(())
+        })?;
+        self.policy.deleted = self.policy.deleted.saturating_add(1);
         Ok(())
     }
 
@@ -188,7 +247,7 @@ impl Edit {
         let (column, keyword) = words.require(Reason::UnknownAcl)?;
         let current = |edit: &Edit| {
             let live = |id: &DomainId| edit.policy.domain(*id).is_some_and(|domain| !domain.deleted);
-            cursor.0.filter(live).ok_or(ParseError::new(column, Reason::NoCurrentDomain))
+            cursor.domain.filter(live).ok_or(ParseError::new(column, Reason::NoCurrentDomain))
         };
         match keyword {
             b"use_profile" if delete => Err(ParseError::new(column, Reason::DeleteProfile).into()),
@@ -201,148 +260,255 @@ impl Edit {
                 if self.policy.active && self.policy.profile(number).is_none() {
                     return Err(ParseError::new(column, Reason::UndefinedProfile).into());
                 }
-                if let Some(domain) = self.edit_domain(id)? {
+                self.change_domain(id, |domain| {
                     domain.profile = number;
-                }
+                    Ok(())
+                })?;
                 Ok(())
             }
-            b"quota_exceeded" | b"transition_failed" => {
+            b"quota_exceeded"
+            | b"transition_failed"
+            | b"ignore_global_allow_read"
+            | b"ignore_global_allow_env" => {
                 words.finish()?;
-                if let Some(domain) = self.edit_domain(current(self)?)? {
-                    match keyword {
-                        b"quota_exceeded" => domain.flags.quota_exceeded = !delete,
-                        _ => domain.flags.transition_failed = !delete,
-                    }
-                }
+                let id = current(self)?;
+                self.change_domain(id, |domain| {
+                    let flags = &mut domain.flags;
+                    *match keyword {
+                        b"quota_exceeded" => &mut flags.quota_exceeded,
+                        b"transition_failed" => &mut flags.transition_failed,
+                        b"ignore_global_allow_read" => &mut flags.ignore_global_allow_read,
+                        _ => &mut flags.ignore_global_allow_env,
+                    } = !delete;
+                    Ok(())
+                })?;
                 Ok(())
             }
             _ => {
                 let line = AclLine::parse_words(all)?;
                 let id = current(self)?;
-                let entry = self.resolve(&line, !delete)?;
-                match entry {
-                    Some(entry) if delete => self.delete_entry(id, &entry, line.operation())?,
-                    Some(entry) => self.add_entry(id, entry)?,
-                    None => {}
+                if delete {
+                    return Ok(self.delete_acl(id, &line)?);
+                }
+                let before = self.policy.memory();
+                self.add_acl(id, line.class(), line.bits(), line.args(), line.condition())?;
+                if self.is_over(before) {
+                    self.delete_acl(id, &line)?;
+                    return Err(EditError::Quota);
                 }
                 Ok(())
             }
         }
     }
 
-    /// Turns an ACL line into an entry. `None` if it mentions a group that does not exist and must not be created:
-    /// then there is no such entry to be deleted.
-    fn resolve(&mut self, line: &AclLine<'_>, create: bool) -> Result<Option<Entry>, EditError> {
-        let mut paths = line.path_columns();
-        let mut path = |edit: &mut Edit| match paths.next() {
-            Some((column, word)) => edit.resolve_path(column, word, create),
-            None => Ok(None),
+    /// Adds an ACL, or its bits to the entry that is the same. True if that changed something.
+    pub(crate) fn add_acl(
+        &mut self,
+        id: DomainId,
+        class: Class,
+        bits: u16,
+        args: &Args<'_>,
+        condition: Option<ConditionLine<'_>>,
+    ) -> Result<bool, OutOfMemory> {
+        let resolved = acl::resolve(args, &mut |kind, name| self.find_group(kind, name, true))?;
+        let condition = match condition {
+            None => None,
+            Some(line) => {
+                let mut group = |kind, name: &[u8]| self.find_group(kind, name, true);
+                Condition::new(&line, &mut group)?
+            }
         };
-        let args = match line.operation() {
-            Operation::Path(_) => path(self)?.map(Args::Path),
-            Operation::Path2(_) => match (path(self)?, path(self)?) {
-                (Some(from), Some(to)) => Some(Args::Path2(from, to)),
-                _ => None,
-            },
-            Operation::PathNumber(_) => {
-                match (path(self)?, self.resolve_number(line.number_word().unwrap_or(&[]), create)?) {
-                    (Some(path), Some(number)) => Some(Args::PathNumber(path, number)),
-                    _ => None,
+        let result = match resolved {
+            Some(args) => self.add_resolved(id, class, bits, &args, condition),
+            None => Ok(false), // Groups are created, so all are there.
+        };
+        if result.is_err() {
+            // Groups that were created for this line alone.
+            if let Some(args) = &resolved {
+                self.release_groups(args)?;
+            }
+        }
+        result
+    }
+
+    fn add_resolved(
+        &mut self,
+        id: DomainId,
+        class: Class,
+        bits: u16,
+        args: &Args<'_, GroupId>,
+        condition: Option<Condition>,
+    ) -> Result<bool, OutOfMemory> {
+        let bits = entry::merge(class, 0, bits);
+        let record = encode(class, bits, args)?;
+        let condition = match condition {
+            Some(condition) => Some(self.intern(condition)?),
+            None => None,
+        };
+        let found = self.policy.domain(id).map(|domain| domain.acl.find(args, &record, condition.as_ref()));
+        let added = match found {
+            None => Ok(false),
+            Some(Some((number, old))) => {
+                let new = entry::merge(class, old, bits);
+                if new == old {
+                    self.forget(condition)?;
+                    return Ok(false);
+                }
+                let changed = self.change_domain(id, |domain| domain.acl.set_bits(number, new));
+                return changed.and_then(|_| self.forget(condition)).map(|()| true);
+            }
+            Some(None) => {
+                self.drop_handlers(id, class)?;
+                let shared = condition.clone();
+                self.change_domain(id, |domain| domain.acl.add(args, &record, shared)).map(|_| true)
+            }
+        };
+        if added == Ok(true) {
+            for (kind, group) in acl::groups(args) {
+                self.use_group(kind, group, true)?;
+            }
+        } else {
+            self.forget(condition)?;
+        }
+        added
+    }
+
+    /// At most one handler of a kind is active in a domain: a new one takes the place of the old one (reference 4.4.1).
+    fn drop_handlers(&mut self, id: DomainId, class: Class) -> Result<(), OutOfMemory> {
+        if !matches!(class, Class::ExecuteHandler | Class::DeniedExecuteHandler) {
+            return Ok(());
+        }
+        let mut old = None;
+        if let Some(domain) = self.policy.domain(id) {
+            old = domain.acl.handler_entry(class);
+        }
+        let Some((number, program)) = old else {
+            return Ok(());
+        };
+        let program = text::owned(program)?;
+        let args = Args::Handler(&program);
+        let record = encode(class, 1, &args)?;
+        let condition = self.change_domain(id, |domain| domain.acl.remove(number, &args, &record))?;
+        self.forget(condition.flatten())
+    }
+
+    fn delete_acl(&mut self, id: DomainId, line: &AclLine<'_>) -> Result<(), OutOfMemory> {
+        self.remove_acl(id, line.class(), line.bits(), line.args(), line.condition())
+    }
+
+    /// Takes an ACL away from the entry that is the same.
+    pub(crate) fn remove_acl(
+        &mut self,
+        id: DomainId,
+        class: Class,
+        bits: u16,
+        args: &Args<'_>,
+        condition: Option<ConditionLine<'_>>,
+    ) -> Result<(), OutOfMemory> {
+        let Some(args) = acl::resolve(args, &mut |kind, name| self.find_group(kind, name, false))? else {
+            return Ok(());
+        };
+        let condition = match condition {
+            None => None,
+            Some(line) => {
+                let mut group = |kind, name: &[u8]| self.find_group(kind, name, false);
+                match Condition::new(&line, &mut group)? {
+                    None => return Ok(()),
+                    Some(condition) => match self.interned(&condition) {
+                        None => return Ok(()),
+                        shared => shared,
+                    },
                 }
             }
         };
-        let Some(args) = args else {
-            return Ok(None);
+        let record = encode(class, 0, &args)?;
+        let found =
+            self.policy.domain(id).and_then(|domain| domain.acl.find(&args, &record, condition.as_ref()));
+        let Some((number, old)) = found else {
+            return Ok(());
         };
-        let condition = match line.condition() {
-            None => None,
-            Some(condition) => match self.resolve_condition(&condition, create)? {
-                Some(condition) => Some(Arc::new(condition)?),
-                None => return Ok(None),
-            },
+        let new = entry::separate(class, old, bits);
+        if new != 0 {
+            self.change_domain(id, |domain| domain.acl.set_bits(number, new))?;
+            return Ok(());
+        }
+        let record = encode(class, old, &args)?;
+        drop(condition);
+        let condition = self.change_domain(id, |domain| domain.acl.remove(number, &args, &record))?;
+        for (kind, group) in acl::groups(&args) {
+            self.use_group(kind, group, false)?;
+        }
+        self.forget(condition.flatten())?;
+        self.compact(id)
+    }
+
+    /// Writes the list of a domain anew when most of it is holes.
+    fn compact(&mut self, id: DomainId) -> Result<(), OutOfMemory> {
+        if self.policy.domain(id).is_some_and(|domain| domain.acl.is_sparse()) {
+            self.change_domain(id, |domain| {
+                domain.acl = domain.acl.compact()?;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The shared condition that is equal to this one, if there is one.
+    fn interned(&self, condition: &Condition) -> Option<Arc<Condition>> {
+        let mut same = self.policy.conditions.get(condition.hash());
+        same.find(|interned| *interned.condition == *condition).map(|interned| interned.condition.clone())
+    }
+
+    /// The shared condition that is equal to this one, with one more user.
+    fn intern(&mut self, condition: Condition) -> Result<Arc<Condition>, OutOfMemory> {
+        let hash = condition.hash();
+        let is = |interned: &Interned| *interned.condition == condition;
+        if let Some(interned) = self.policy.conditions.edit(hash, is)? {
+            interned.users = interned.users.saturating_add(1);
+            return Ok(interned.condition.clone());
+        }
+        let bytes = condition.bytes();
+        let shared = Arc::new(condition)?;
+        self.policy.conditions.insert(hash, Interned { condition: shared.clone(), users: 1 })?;
+        self.policy.condition_bytes = self.policy.condition_bytes.saturating_add(bytes);
+        for (kind, group) in shared.groups() {
+            self.use_group(kind, group, true)?;
+        }
+        Ok(shared)
+    }
+
+    /// A condition has one user less.
+    fn forget(&mut self, condition: Option<Arc<Condition>>) -> Result<(), OutOfMemory> {
+        let Some(condition) = condition else {
+            return Ok(());
         };
-        Ok(Some(Entry::new(line.operation(), args, condition)))
-    }
-
-    fn resolve_path(&mut self, column: u32, word: &[u8], create: bool) -> Result<Option<PathArg>, EditError> {
-        if let Some(name) = acl::group_name(word) {
-            return Ok(group(&mut self.policy.path_groups, name, create)?.map(PathArg::Group));
+        let hash = condition.hash();
+        let is = |interned: &Interned| Arc::ptr_eq(&interned.condition, &condition);
+        let Some(interned) = self.policy.conditions.edit(hash, is)? else {
+            return Ok(());
+        };
+        interned.users = interned.users.saturating_sub(1);
+        if interned.users > 0 {
+            return Ok(());
         }
-        let pattern = pattern(column, word, Reason::BadPath)?;
-        Ok(Some(PathArg::Word(Arc::new(pattern)?)))
-    }
-
-    fn resolve_number(&mut self, word: &[u8], create: bool) -> Result<Option<NumberArg>, OutOfMemory> {
-        match acl::group_name(word) {
-            Some(name) => Ok(group(&mut self.policy.number_groups, name, create)?.map(NumberArg::Group)),
-            None => Ok(NumberRange::parse(word).map(NumberArg::Range)),
+        self.policy.conditions.remove(hash, is)?;
+        self.policy.condition_bytes = self.policy.condition_bytes.saturating_sub(condition.bytes());
+        for (kind, group) in condition.groups() {
+            self.use_group(kind, group, false)?;
         }
+        Ok(())
     }
 
-    fn resolve_condition(
+    /// Changes a domain.
+    pub(crate) fn change_domain<R>(
         &mut self,
-        line: &ConditionLine<'_>,
-        create: bool,
-    ) -> Result<Option<Condition>, OutOfMemory> {
-        let mut tests = Vec::with_capacity(line.tests().fold(0, |sum, _| sum.saturating_add(1)))?;
-        for test in line.tests() {
-            let mut value = |operand| {
-                Ok(Some(match operand {
-                    Operand::Task(field) => Value::Task(field),
-                    Operand::Range(range) => Value::Range(range),
-                    Operand::ExecuteHandler => Value::ExecuteHandler,
-                    Operand::Group(name) => {
-                        return Ok(group(&mut self.policy.number_groups, name, create)?.map(Value::Group));
-                    }
-                }))
-            };
-            let (Some(left), Some(right)) = (value(test.left)?, value(test.right)?) else {
-                return Ok(None);
-            };
-            tests.push(Test { left, negated: test.negated, right })?;
-        }
-        Ok(Some(Condition::new(tests)))
-    }
-
-    /// A domain for changing.
-    pub(crate) fn edit_domain(&mut self, id: DomainId) -> Result<Option<&mut Domain>, OutOfMemory> {
+        id: DomainId,
+        change: impl FnOnce(&mut Domain) -> Result<R, OutOfMemory>,
+    ) -> Result<Option<R>, OutOfMemory> {
         if self.policy.domain(id).is_none() {
             return Ok(None);
         }
-        self.policy.domains.edit(id.slot)
-    }
-
-    /// Adds an entry, or its bits to the entry that is the same.
-    pub(crate) fn add_entry(&mut self, id: DomainId, entry: Entry) -> Result<(), OutOfMemory> {
-        // Looked up before the domain is copied for a change that is none.
-        if self.policy.domain(id).is_some_and(|domain| domain.has(&entry)) {
-            return Ok(());
-        }
-        let Some(domain) = self.edit_domain(id)? else {
-            return Ok(());
-        };
-        match domain.entries.iter_mut().find(|old| old.is_same(&entry)) {
-            Some(old) => {
-                old.merge(entry.bits());
-                Ok(())
-            }
-            None => domain.entries.push(entry),
-        }
-    }
-
-    /// Takes an operation from the entry that is the same as `wanted`.
-    fn delete_entry(&mut self, id: DomainId, wanted: &Entry, what: Operation) -> Result<(), OutOfMemory> {
-        let entries = self.policy.domain(id).map(|domain| &domain.entries);
-        let Some(place) = entries.and_then(|list| list.iter().position(|entry| entry.is_same(wanted))) else {
-            return Ok(());
-        };
-        let Some(domain) = self.edit_domain(id)? else {
-            return Ok(());
-        };
-        if domain.entries.get_mut(place).is_some_and(|entry| entry.forbid(what)) {
-            domain.entries.remove(place);
-        }
-        Ok(())
+        self.policy.domains.change(id.slot, change)
     }
 
     /// Executes a line of profile (reference 7.1). Profiles cannot be deleted.
@@ -352,27 +518,12 @@ impl Edit {
     /// # Errors
     /// The line is wrong, or there is no memory for it. Nothing changed.
     pub fn profile_line(&mut self, line: &[u8]) -> Result<(), EditError> {
-        let (number, change) = match profile::Line::parse(line)? {
-            None => return Ok(()),
-            Some(profile::Line::Version) => {
-                self.policy.version_given = true;
-                return Ok(());
-            }
-            Some(profile::Line::Profile(number, change)) => (number, change),
-        };
-        let mut changed = match self.policy.profile(number) {
-            Some(profile) => profile.copy()?,
-            None => Profile::new(),
-        };
-        changed.apply(&change)?;
-        let changed = Arc::new(changed)?;
-        let place = usize::from(number);
-        let profiles = &mut self.policy.profiles;
-        while profiles.len() <= place {
-            profiles.push(None)?;
-        }
-        if let Some(profile) = profiles.get_mut(place) {
-            *profile = Some(changed);
+        let before = self.policy.memory();
+        let old = self.policy.profiles.share()?;
+        self.policy.profiles.line(line)?;
+        if self.is_over(before) {
+            self.policy.profiles = old;
+            return Err(EditError::Quota);
         }
         Ok(())
     }
@@ -382,6 +533,15 @@ impl Edit {
     /// # Errors
     /// The line is wrong, or there is no memory for it. Nothing changed.
     pub fn manager_line(&mut self, line: &[u8]) -> Result<(), EditError> {
+        let normal = Normal::new(line)?;
+        self.normal_manager_line(normal.bytes()).map_err(|error| match error {
+            EditError::Parse(error) => EditError::Parse(normal.restore(error)),
+            other => other,
+        })
+    }
+
+    fn normal_manager_line(&mut self, line: &[u8]) -> Result<(), EditError> {
+        let before = self.policy.memory();
         let Some((words, delete)) = strip_delete(line)? else {
             return Ok(());
         };
@@ -395,7 +555,14 @@ impl Edit {
         let list = &mut self.policy.managers;
         match list.iter().position(|old| old.name() == entry.name()) {
             Some(place) if delete => drop(list.remove(place)),
-            None if !delete => list.push(Arc::new(entry)?)?,
+            None if !delete => {
+                list.push(Arc::new(entry)?)?;
+                if self.is_over(before) {
+                    let last = self.policy.managers.len().saturating_sub(1);
+                    self.policy.managers.remove(last);
+                    return Err(EditError::Quota);
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -406,7 +573,7 @@ impl Edit {
     /// # Errors
     /// The policy is not complete; it stays inactive.
     pub fn activate(&mut self) -> Result<(), ActivateError> {
-        if !self.policy.version_given {
+        if !self.policy.profiles.version_given() {
             return Err(ActivateError::NoVersion);
         }
         let undefined = |domain: &Domain| self.policy.profile(domain.profile).is_none();
@@ -421,17 +588,15 @@ impl Edit {
     /// created since the caller looked.
     ///
     /// # Errors
-    /// Out of memory, or the name cannot be that of a domain ([`NextDomain::can_be_created`]).
-    pub fn create_domain(&mut self, next: &NextDomain<'_>, profile: u8) -> Result<DomainId, OutOfMemory> {
-        if let Some(id) = next.find(&self.policy) {
+    /// Out of memory, over the quota, or the name cannot be that of a domain ([`NextDomain::can_be_created`]).
+    pub fn create_domain(&mut self, next: &NextDomain<'_>, profile: u8) -> Result<DomainId, EditError> {
+        if let Some(id) = next.find(&self.policy)? {
             return Ok(id);
         }
         if !next.can_be_created() {
-            return Err(OutOfMemory);
+            return Err(EditError::OutOfMemory);
         }
-        let mut name = Vec::with_capacity(next.name_len())?;
-        next.print(&mut name)?;
-        let name = DomainName::new(name).ok_or(OutOfMemory)?;
+        let name = DomainName::new(next.name()?).ok_or(OutOfMemory)?;
         self.insert_domain(name, profile)
     }
 
@@ -445,34 +610,38 @@ impl Edit {
             Some(domain) if !domain.flags.transition_failed => {}
             _ => return Ok(false),
         }
-        if let Some(domain) = self.edit_domain(id)? {
+        self.change_domain(id, |domain| {
             domain.flags.transition_failed = true;
-        }
+            Ok(())
+        })?;
         Ok(true)
     }
 
-    /// Drops deleted domains without tasks, and groups without members that nothing refers to.
+    /// Drops deleted domains without tasks, with all that only they used.
     ///
     /// No task may be on its way into a domain meanwhile ([`Domain::attach`]).
-    pub fn collect(&mut self) {
+    ///
+    /// # Errors
+    /// Out of memory; what was not dropped is there for the next time.
+    pub fn collect(&mut self) -> Result<(), OutOfMemory> {
         while let Some(slot) = self.policy.unused_domain() {
-            self.policy.domains.remove(slot);
+            let empty = self.policy.empty_acl();
+            let old = self
+                .policy
+                .domains
+                .change(slot, |domain| Ok::<_, OutOfMemory>(core::mem::replace(&mut domain.acl, empty)))?;
+            if let Some(acl) = old {
+                for (args, condition) in acl.owners() {
+                    for (kind, group) in acl::groups(&args) {
+                        self.use_group(kind, group, false)?;
+                    }
+                    self.forget(condition)?;
+                }
+            }
+            self.policy.domains.remove(slot)?;
+            self.policy.deleted = self.policy.deleted.saturating_sub(1);
         }
-        while let Some(slot) = self.policy.unused_path_group() {
-            self.policy.path_groups.remove(slot);
-        }
-        while let Some(slot) = self.policy.unused_number_group() {
-            self.policy.number_groups.remove(slot);
-        }
-    }
-}
-
-impl Domain {
-    /// Whether there is an entry that is the same and has all bits of `wanted`.
-    pub(crate) fn has(&self, wanted: &Entry) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| entry.bits() & wanted.bits() == wanted.bits() && entry.is_same(wanted))
+        Ok(())
     }
 }
 
@@ -489,32 +658,5 @@ pub(crate) fn strip_delete(line: &[u8]) -> Result<Option<(Words<'_>, bool)>, Par
             }
         }
         Some(_) => Ok(Some((words, false))),
-    }
-}
-
-/// A word as a pattern.
-pub(crate) fn pattern(column: u32, word: &[u8], invalid: Reason) -> Result<Pattern, EditError> {
-    match Pattern::copy_from(word)? {
-        Some(pattern) => Ok(pattern),
-        None if crate::name::is_valid_word(word) => {
-            Err(ParseError::new(column, Reason::PatternTooLong).into())
-        }
-        None => Err(ParseError::new(column, invalid).into()),
-    }
-}
-
-/// The group of a name, created if that is wanted.
-pub(crate) fn group<T>(
-    table: &mut Table<Group<T>>,
-    name: &[u8],
-    create: bool,
-) -> Result<Option<GroupId>, OutOfMemory>
-where
-    Group<T>: Part,
-{
-    match table.find(|group| group.name() == name) {
-        Some(slot) => Ok(Some(GroupId(slot))),
-        None if create => Ok(Some(GroupId(table.insert(Group::new(name)?)?))),
-        None => Ok(None),
     }
 }

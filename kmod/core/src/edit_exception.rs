@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The lines of exception_policy: transition rules and groups (reference 3).
+//! The lines of exception_policy (reference 3), and the life of groups.
 
-use crate::acl;
-use crate::edit::{group, pattern, strip_delete, Edit, EditError};
-use crate::exception::{Rule, RuleKind};
-use crate::group::Group;
-use crate::mem::{Arc, OutOfMemory};
-use crate::number::NumberRange;
-use crate::pattern::Pattern;
-use crate::table::{Part, Table};
-use crate::text::{ParseError, Reason, Words};
+use crate::directive::Directive;
+use crate::edit::{strip_delete, Edit, EditError};
+use crate::group::{Group, GroupId, GroupKind, Members};
+use crate::mem::{OutOfMemory, Vec};
+use crate::policy::Policy;
+use crate::table::Table;
+use crate::text::Normal;
 
 impl Edit {
     /// Executes a line of exception_policy (reference 3).
@@ -17,133 +15,259 @@ impl Edit {
     /// # Errors
     /// The line is wrong, or there is no memory for it. Nothing changed.
     pub fn exception_policy_line(&mut self, line: &[u8]) -> Result<(), EditError> {
-        let Some((mut words, delete)) = strip_delete(line)? else {
+        let normal = Normal::new(line)?;
+        self.exception_line(normal.bytes()).map_err(|error| match error {
+            EditError::Parse(error) => EditError::Parse(normal.restore(error)),
+            other => other,
+        })
+    }
+
+    fn exception_line(&mut self, line: &[u8]) -> Result<(), EditError> {
+        let Some((words, delete)) = strip_delete(line)? else {
             return Ok(());
         };
-        let (column, directive) = words.require(Reason::UnknownDirective)?;
-        match directive {
-            b"initialize_domain" => self.rule(RuleKind::Initialize, false, words, delete),
-            b"no_initialize_domain" => self.rule(RuleKind::Initialize, true, words, delete),
-            b"keep_domain" => self.rule(RuleKind::Keep, false, words, delete),
-            b"no_keep_domain" => self.rule(RuleKind::Keep, true, words, delete),
-            b"path_group" => {
-                let (name, column, member) = group_line(words)?;
-                let member = pattern(column, member, Reason::BadPathMember)?;
-                let same = |old: &Arc<Pattern>| old.as_bytes() == member.as_bytes();
-                let table = &mut self.policy.path_groups;
-                match find_member(table, name, same) {
-                    (Some(group), Some(place)) if delete => delete_member(table, group, place)?,
-                    (_, None) if !delete => add_member(table, name, Arc::new(member)?)?,
-                    _ => {}
-                }
-                Ok(())
+        let directive = Directive::parse(words)?;
+        if delete {
+            return Ok(self.delete_directive(&directive)?);
+        }
+        let before = self.policy.memory();
+        self.add_directive(&directive)?;
+        if self.is_over(before) {
+            self.delete_directive(&directive)?;
+            return Err(EditError::Quota);
+        }
+        Ok(())
+    }
+
+    fn add_directive(&mut self, directive: &Directive<'_>) -> Result<(), OutOfMemory> {
+        let policy = &mut self.policy;
+        match *directive {
+            Directive::Rule { keep: true, .. } => policy.exceptions.edit()?.keep.add(directive),
+            Directive::Rule { .. } => policy.exceptions.edit()?.initialize.add(directive),
+            Directive::AllowRead(word) => policy.exceptions.edit()?.global_reads.add(word, None).map(drop),
+            Directive::AllowEnv(word) => policy.exceptions.edit()?.global_envs.add(word, None).map(drop),
+            Directive::FilePattern(word) => policy.exceptions.edit()?.file_patterns.add(word, None).map(drop),
+            Directive::DenyRewrite(word) => policy.exceptions.edit()?.rewrites.add(word, None).map(drop),
+            Directive::Aggregator(from, to) => {
+                policy.exceptions.edit()?.aggregators.add(from, Some(to)).map(drop)
             }
-            b"number_group" => {
-                let (name, column, member) = group_line(words)?;
-                let fail = |reason| ParseError::new(column, reason);
-                let member = NumberRange::parse(member).ok_or(fail(Reason::BadNumberMember))?;
-                if member.is_empty() {
-                    return Err(fail(Reason::ReversedRange).into());
+            Directive::DenyAutobind(from, to) => {
+                if policy.exceptions.get().autobind.contains(&(from, to)) {
+                    return Ok(());
                 }
-                let table = &mut self.policy.number_groups;
-                match find_member(table, name, |old| *old == member) {
-                    (Some(group), Some(place)) if delete => delete_member(table, group, place)?,
-                    (_, None) if !delete => add_member(table, name, member)?,
-                    _ => {}
-                }
-                Ok(())
+                policy.exceptions.edit()?.autobind.push((from, to))
             }
-            other => Err(ParseError::new(column, unknown_directive(other)).into()),
+            Directive::PathGroup(name, word) => {
+                let id = GroupId(slot(&mut policy.path_groups, name)?);
+                self.member(GroupKind::Path, id, |edit| edit.add_path(id, word))
+            }
+            Directive::NumberGroup(name, range) => {
+                let id = GroupId(slot(&mut policy.number_groups, name)?);
+                self.member(GroupKind::Number, id, |edit| {
+                    if edit.policy.number_group(id).is_some_and(|group| group.members().contains(&range)) {
+                        return Ok(());
+                    }
+                    edit.policy.number_groups.change(id.0, |group| group.add(range)).map(drop)
+                })
+            }
+            Directive::AddressGroup(name, range) => {
+                let id = GroupId(slot(&mut policy.address_groups, name)?);
+                self.member(GroupKind::Address, id, |edit| {
+                    if edit.policy.address_group_members(id).contains(&range) {
+                        return Ok(());
+                    }
+                    edit.policy.address_groups.change(id.0, |group| group.members.push(range)).map(drop)
+                })
+            }
         }
     }
 
-    fn rule(
+    fn delete_directive(&mut self, directive: &Directive<'_>) -> Result<(), OutOfMemory> {
+        let policy = &mut self.policy;
+        match *directive {
+            Directive::Rule { keep: true, .. } => policy.exceptions.edit()?.keep.delete(directive),
+            Directive::Rule { .. } => policy.exceptions.edit()?.initialize.delete(directive),
+            Directive::AllowRead(word) => policy.exceptions.edit()?.global_reads.delete(word, None),
+            Directive::AllowEnv(word) => policy.exceptions.edit()?.global_envs.delete(word, None),
+            Directive::FilePattern(word) => policy.exceptions.edit()?.file_patterns.delete(word, None),
+            Directive::DenyRewrite(word) => policy.exceptions.edit()?.rewrites.delete(word, None),
+            Directive::Aggregator(from, to) => policy.exceptions.edit()?.aggregators.delete(from, Some(to)),
+            Directive::DenyAutobind(from, to) => {
+                let list = &policy.exceptions.get().autobind;
+                if let Some(place) = list.iter().position(|ports| *ports == (from, to)) {
+                    policy.exceptions.edit()?.autobind.remove(place);
+                }
+                Ok(())
+            }
+            Directive::PathGroup(name, word) => match policy.path_groups.find(name) {
+                Some(slot) => {
+                    let id = GroupId(slot);
+                    self.member(GroupKind::Path, id, |edit| edit.remove_path(id, word))
+                }
+                None => Ok(()),
+            },
+            Directive::NumberGroup(name, range) => match policy.number_groups.find(name) {
+                Some(slot) => self.member(GroupKind::Number, GroupId(slot), |edit| {
+                    let members =
+                        edit.policy.number_group(GroupId(slot)).map_or(&[][..], |group| group.members());
+                    match members.iter().position(|old| *old == range) {
+                        Some(place) => {
+                            edit.policy.number_groups.change(slot, |group| group.remove(place)).map(drop)
+                        }
+                        None => Ok(()),
+                    }
+                }),
+                None => Ok(()),
+            },
+            Directive::AddressGroup(name, range) => match policy.address_groups.find(name) {
+                Some(slot) => self.member(GroupKind::Address, GroupId(slot), |edit| {
+                    let members = edit.policy.address_group_members(GroupId(slot));
+                    match members.iter().position(|old| *old == range) {
+                        Some(place) => {
+                            let remove = |group: &mut Group<Vec<_>>| Ok(group.members.remove(place));
+                            edit.policy.address_groups.change::<_, OutOfMemory>(slot, remove).map(drop)
+                        }
+                        None => Ok(()),
+                    }
+                }),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Changes the members of a group, which is gone afterwards if nothing is left of it.
+    fn member(
         &mut self,
-        kind: RuleKind,
-        negative: bool,
-        words: Words<'_>,
-        delete: bool,
-    ) -> Result<(), EditError> {
-        let rule = Rule::parse(kind, negative, words)?;
-        let list = match kind {
-            RuleKind::Initialize => &mut self.policy.initialize,
-            RuleKind::Keep => &mut self.policy.keep,
+        kind: GroupKind,
+        id: GroupId,
+        change: impl FnOnce(&mut Edit) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
+        let result = change(self);
+        self.release(kind, id)?;
+        result
+    }
+
+    /// The number of a member of a path group.
+    fn find_path(&self, id: GroupId, word: &[u8]) -> Option<u32> {
+        let mut found = None;
+        self.policy.path_member_index.exact(word, &mut |number| {
+            if self.policy.path_member(number) == Some((id, word)) {
+                found = Some(number);
+            }
+            found.is_some()
+        });
+        found
+    }
+
+    fn add_path(&mut self, id: GroupId, word: &[u8]) -> Result<(), OutOfMemory> {
+        if self.find_path(id, word).is_some() {
+            return Ok(());
+        }
+        let mut record = Vec::with_capacity(word.len().saturating_add(4))?;
+        record.extend_from_slice(&id.0.to_le_bytes())?;
+        record.extend_from_slice(word)?;
+        let policy = &mut self.policy;
+        let number = policy.path_members.push(&record, None)?;
+        let mut added = policy.path_member_index.insert(word, number);
+        if added.is_ok() {
+            added = policy.path_groups.change(id.0, |group| group.members.push(number)).map(drop);
+            if added.is_err() {
+                policy.path_member_index.remove(word, number)?;
+            }
+        }
+        if added.is_err() {
+            policy.path_members.remove(number)?;
+        }
+        added
+    }
+
+    fn remove_path(&mut self, id: GroupId, word: &[u8]) -> Result<(), OutOfMemory> {
+        let Some(number) = self.find_path(id, word) else {
+            return Ok(());
         };
-        match list.iter().position(|old| **old == rule) {
-            Some(place) if delete => drop(list.remove(place)),
-            None if !delete => list.push(Arc::new(rule)?)?,
-            _ => {}
+        let policy: &mut Policy = &mut self.policy;
+        policy.path_groups.change::<_, OutOfMemory>(id.0, |group| {
+            if let Some(place) = group.members.iter().position(|old| *old == number) {
+                group.members.remove(place);
+            }
+            Ok(())
+        })?;
+        policy.path_member_index.remove(word, number)?;
+        policy.path_members.remove(number)
+    }
+
+    /// The group of a name, created if that is wanted.
+    pub(crate) fn find_group(
+        &mut self,
+        kind: GroupKind,
+        name: &[u8],
+        create: bool,
+    ) -> Result<Option<GroupId>, OutOfMemory> {
+        let policy = &mut self.policy;
+        let found = match kind {
+            GroupKind::Path => policy.path_groups.find(name),
+            GroupKind::Number => policy.number_groups.find(name),
+            GroupKind::Address => policy.address_groups.find(name),
+        };
+        let slot = match (found, kind) {
+            (None, _) if !create => return Ok(None),
+            (Some(slot), _) => slot,
+            (None, GroupKind::Path) => slot(&mut policy.path_groups, name)?,
+            (None, GroupKind::Number) => slot(&mut policy.number_groups, name)?,
+            (None, GroupKind::Address) => slot(&mut policy.address_groups, name)?,
+        };
+        Ok(Some(GroupId(slot)))
+    }
+
+    /// A group is mentioned once more, or once less.
+    pub(crate) fn use_group(&mut self, kind: GroupKind, id: GroupId, more: bool) -> Result<(), OutOfMemory> {
+        fn step<M: Members>(table: &mut Table<Group<M>>, id: GroupId, more: bool) -> Result<(), OutOfMemory> {
+            let change = |group: &mut Group<M>| {
+                group.users =
+                    if more { group.users.saturating_add(1) } else { group.users.saturating_sub(1) };
+                Ok(())
+            };
+            table.change(id.0, change).map(drop)
+        }
+        match kind {
+            GroupKind::Path => step(&mut self.policy.path_groups, id, more)?,
+            GroupKind::Number => step(&mut self.policy.number_groups, id, more)?,
+            GroupKind::Address => step(&mut self.policy.address_groups, id, more)?,
+        }
+        if more {
+            return Ok(());
+        }
+        self.release(kind, id)
+    }
+
+    /// Drops a group without members that nothing mentions.
+    fn release(&mut self, kind: GroupKind, id: GroupId) -> Result<(), OutOfMemory> {
+        fn drop_unused<M: Members>(table: &mut Table<Group<M>>, id: GroupId) -> Result<(), OutOfMemory> {
+            if table.get(id.0).is_some_and(Group::is_unused) {
+                return table.remove(id.0);
+            }
+            Ok(())
+        }
+        match kind {
+            GroupKind::Path => drop_unused(&mut self.policy.path_groups, id),
+            GroupKind::Number => drop_unused(&mut self.policy.number_groups, id),
+            GroupKind::Address => drop_unused(&mut self.policy.address_groups, id),
+        }
+    }
+
+    /// Drops the groups among these that a line created and then did not use.
+    pub(crate) fn release_groups(&mut self, args: &crate::acl::Args<'_, GroupId>) -> Result<(), OutOfMemory> {
+        for (kind, id) in crate::acl::groups(args) {
+            self.release(kind, id)?;
         }
         Ok(())
     }
 }
 
-/// `GROUP MEMBER`: the name of the group, the column of the member, the member.
-fn group_line<'a>(mut words: Words<'a>) -> Result<(&'a [u8], u32, &'a [u8]), ParseError> {
-    let (column, name) = words.require(Reason::MissingGroupName)?;
-    if !acl::is_group_name(name) {
-        return Err(ParseError::new(column, Reason::BadGroupName));
-    }
-    let (column, member) = words.require(Reason::MissingMember)?;
-    words.finish()?;
-    Ok((name, column, member))
-}
-
-/// The group of a name and the place of a member in it, as far as they exist.
-fn find_member<T>(
-    table: &Table<Group<T>>,
-    name: &[u8],
-    same: impl FnMut(&T) -> bool,
-) -> (Option<u32>, Option<usize>)
-where
-    Group<T>: Part,
-{
-    match table.iter().find(|(_, group)| group.name() == name) {
-        Some((slot, group)) => (Some(slot), group.members().iter().position(same)),
-        None => (None, None),
-    }
-}
-
-fn add_member<T>(table: &mut Table<Group<T>>, name: &[u8], member: T) -> Result<(), OutOfMemory>
-where
-    Group<T>: Part,
-{
-    if let Some(id) = group(table, name, true)? {
-        if let Some(group) = table.edit(id.0)? {
-            group.add(member)?;
-        }
-    }
-    Ok(())
-}
-
-fn delete_member<T>(table: &mut Table<Group<T>>, slot: u32, place: usize) -> Result<(), OutOfMemory>
-where
-    Group<T>: Part,
-{
-    if let Some(group) = table.edit(slot)? {
-        group.remove(place);
-    }
-    Ok(())
-}
-
-fn unknown_directive(word: &[u8]) -> Reason {
-    const LATER: [&[u8]; 7] = [
-        b"aggregator",
-        b"allow_read",
-        b"allow_env",
-        b"file_pattern",
-        b"deny_rewrite",
-        b"address_group",
-        b"deny_autobind",
-    ];
-    // Reference 3.11.
-    const REMOVED: [&[u8]; 6] =
-        [b"alias", b"allow_argv0", b"trust_domain", b"initializer", b"no_initializer", b"undelete"];
-    if LATER.contains(&word) {
-        Reason::DirectiveNotYet
-    } else if REMOVED.contains(&word) {
-        Reason::RemovedDirective
-    } else {
-        Reason::UnknownDirective
+/// The slot of a group, which is created if it is not there.
+fn slot<M: Members>(table: &mut Table<Group<M>>, name: &[u8]) -> Result<u32, OutOfMemory> {
+    match table.find(name) {
+        Some(slot) => Ok(slot),
+        None => table.insert(Group::new(name)?),
     }
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The decision.
 //!
-//! Reference 0.3 and 7.3. The entries of the domain are tried in list order and the first that grants decides; so the
-//! cost grows with the number of entries. Nothing here allocates or sleeps.
+//! Reference 0.3 and 7.3. The entry that grants is found by the arguments of the request ([`crate::acl_list`]), in time
+//! that does not depend on how many entries there are. Nothing here allocates or sleeps.
 
 use crate::domain::DomainId;
+use crate::facts::Facts;
+use crate::item::Item;
 use crate::policy::Policy;
-use crate::profile::{Config, Item};
-use crate::request::Request;
-use crate::task::Task;
+use crate::profile::Config;
+use crate::request::{PathOp, Request};
 
 pub use crate::profile::Mode;
 
@@ -23,6 +24,8 @@ pub struct Decision {
     pub log: bool,
     /// Number of the profile.
     pub profile: u8,
+    /// What `; set` of the entry that grants assigns to `task.state`, after the record was written (reference 5.5).
+    pub set: [Option<u8>; 3],
 }
 
 impl Decision {
@@ -43,33 +46,43 @@ impl Decision {
 /// Before activation everything is disabled and nothing is recorded (reference 7.3). Fails closed like [`decide`].
 pub fn config(policy: &Policy, domain: DomainId, item: Item) -> Config {
     if !policy.is_active() {
-        return Config { mode: Mode::Disabled, grant_log: false, reject_log: false };
+        return Config::INACTIVE;
     }
     let profile = policy.domain(domain).and_then(|domain| policy.profile(domain.profile()));
-    profile.map_or(Config { mode: Mode::Enforcing, grant_log: true, reject_log: true }, |profile| {
-        profile.config(item)
-    })
+    profile.map_or(Config::CLOSED, |profile| profile.config(item))
 }
 
 /// Decides about a request of a task in `domain`.
 ///
 /// A domain that the policy does not know, or whose profile is not defined, is a mistake of the caller or of this
 /// crate: it fails closed.
-pub fn decide(policy: &Policy, domain: DomainId, task: &Task, request: &Request<'_>) -> Decision {
+pub fn decide(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Request<'_>) -> Decision {
     let found = policy.domain(domain);
-    let number = found.map_or(0, |domain| domain.profile());
-    let disabled = Decision { mode: Mode::Disabled, granted: true, log: false, profile: number };
+    let profile = found.map_or(0, |domain| domain.profile());
+    let disabled = Decision { mode: Mode::Disabled, granted: true, log: false, profile, set: [None; 3] };
     if !policy.is_active() {
         return disabled;
     }
-    let (Some(domain), Some(profile)) = (found, policy.profile(number)) else {
-        return Decision { mode: Mode::Enforcing, granted: false, log: true, profile: number };
+    let (Some(domain), Some(settings)) = (found, policy.profile(profile)) else {
+        return Decision { mode: Mode::Enforcing, granted: false, log: true, profile, set: [None; 3] };
     };
-    let config = profile.config(request.item());
+    let config = settings.config(request.item());
     if config.mode == Mode::Disabled {
         return disabled;
     }
-    let granted = domain.entries.iter().any(|entry| entry.grants(policy, task, request));
+    let entry = domain.acl.decide(policy, facts, request);
+    let flags = domain.flags();
+    let granted = entry.is_some()
+        || match request {
+            Request::Path { op: PathOp::Read, path } => {
+                !flags.ignore_global_allow_read && policy.exceptions.get().global_reads.any(*path)
+            }
+            Request::Env { name } => {
+                !flags.ignore_global_allow_env && policy.exceptions.get().global_envs.any(*name)
+            }
+            _ => false,
+        };
     let log = if granted { config.grant_log } else { config.reject_log };
-    Decision { mode: config.mode, granted, log, profile: number }
+    let set = entry.map_or([None; 3], |entry| entry.set);
+    Decision { mode: config.mode, granted, log, profile, set }
 }

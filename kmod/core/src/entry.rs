@@ -1,247 +1,151 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One stored ACL entry: operation bits, arguments, condition.
 //!
-//! Reference 4.4.1. Lines of the same class with equal arguments and equal conditions are one entry, whose bits say
-//! which operations it allows. Copying an entry raises reference counts and allocates nothing, so that the list of a
-//! domain can be copied for a change.
+//! Reference 4.4.1. Lines of the same class with equal arguments and equal conditions are one entry, whose bits say which
+//! operations it allows. An entry is a record of bytes ([`crate::records`]): class, bits, arguments, so that ten thousand
+//! of them cost no more than their text and a few bytes; two entries are the same if their bytes behind the bits are, and
+//! their conditions. [`Entry`] is such a record, read.
 
+use crate::acl::{self, AddressArg, Args, NumberArg, PathArg};
+use crate::address::Address;
 use crate::condition::Condition;
-use crate::group::{self, GroupId, NumberGroup, PathGroup};
+use crate::facts::Facts;
+use crate::group::GroupId;
 use crate::mem::{Arc, OutOfMemory};
 use crate::name::Name;
-use crate::number::{Number, NumberRange};
-use crate::pattern::Pattern;
+use crate::number::Number;
+use crate::pattern;
 use crate::policy::Policy;
-use crate::request::{Operation, PathOp, Request};
-use crate::table::Table;
-use crate::task::Task;
+use crate::record;
+use crate::request::{Class, Operation, PathOp, Request};
 use crate::text::Sink;
 
-/// A path argument.
-#[derive(Clone)]
-pub(crate) enum PathArg {
-    Word(Arc<Pattern>),
-    Group(GroupId),
+/// An entry of a domain.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    /// The class: which arguments there are.
+    pub class: Class,
+    /// The allowed operations: [`Operation::bit`].
+    pub bits: u16,
+    /// The arguments.
+    pub args: Args<'a, GroupId>,
+    /// What must be true besides.
+    pub condition: Option<&'a Condition>,
 }
 
-impl PathArg {
-    fn matches(&self, name: Name<'_>, wildcards: bool, groups: &Table<PathGroup>) -> bool {
-        match self {
-            PathArg::Word(pattern) => group::matches_word(name, pattern, wildcards),
-            PathArg::Group(id) => groups.get(id.0).is_some_and(|group| group.matches(name, wildcards)),
-        }
-    }
-
-    fn memory(&self) -> usize {
-        match self {
-            PathArg::Word(pattern) => {
-                core::mem::size_of::<Pattern>().saturating_add(pattern.capacity_bytes())
-            }
-            PathArg::Group(_) => 0,
-        }
-    }
-
-    fn print(&self, groups: &Table<PathGroup>, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        match self {
-            PathArg::Word(pattern) => sink.put(pattern.as_bytes()),
-            PathArg::Group(id) => put_group(sink, groups.get(id.0).map_or(&[], PathGroup::name)),
-        }
-    }
-}
-
-impl PartialEq for PathArg {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (PathArg::Word(this), PathArg::Word(that)) => this.as_bytes() == that.as_bytes(),
-            (PathArg::Group(this), PathArg::Group(that)) => this == that,
-            _ => false,
-        }
-    }
-}
-
-/// A number argument. Equality includes the radix.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum NumberArg {
-    Range(NumberRange),
-    Group(GroupId),
-}
-
-impl NumberArg {
-    fn matches(&self, number: Number, groups: &Table<NumberGroup>) -> bool {
-        match self {
-            NumberArg::Range(range) => range.contains(number.value),
-            NumberArg::Group(id) => groups.get(id.0).is_some_and(|group| group.contains(number.value)),
-        }
-    }
-
-    fn print(&self, groups: &Table<NumberGroup>, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        match self {
-            NumberArg::Range(range) => range.print(sink),
-            NumberArg::Group(id) => put_group(sink, groups.get(id.0).map_or(&[], NumberGroup::name)),
-        }
-    }
-}
-
-fn put_group(sink: &mut dyn Sink, name: &[u8]) -> Result<(), OutOfMemory> {
-    sink.put(b"@")?;
-    sink.put(name)
-}
-
-/// The class of an entry with its arguments.
-#[derive(Clone, PartialEq)]
-pub(crate) enum Args {
-    Path(PathArg),
-    Path2(PathArg, PathArg),
-    PathNumber(PathArg, NumberArg),
-}
-
-/// A stored entry.
-#[derive(Clone)]
-pub(crate) struct Entry {
-    /// One bit an operation: [`Operation::bit`].
-    bits: u16,
-    /// A hash of the arguments as written; two equal entries have equal ones. It makes the search for an existing
-    /// entry cheap when thousands are loaded.
-    fingerprint: u32,
-    args: Args,
-    condition: Option<Arc<Condition>>,
-}
-
-const BOTH: u16 = Operation::Path(PathOp::ReadWrite).bit();
+const READ_WRITE: u16 = Operation::Path(PathOp::ReadWrite).bit();
 const READ: u16 = Operation::Path(PathOp::Read).bit();
 const WRITE: u16 = Operation::Path(PathOp::Write).bit();
 
-impl Entry {
-    /// An entry that allows one operation.
-    pub(crate) fn new(operation: Operation, args: Args, condition: Option<Arc<Condition>>) -> Self {
-        let mut entry = Entry { bits: 0, fingerprint: fingerprint(&args), args, condition };
-        entry.allow(operation);
-        entry
+/// The bits after `more` was added: read and write together are read/write.
+pub(crate) fn merge(class: Class, bits: u16, more: u16) -> u16 {
+    let bits = bits | more;
+    if class == Class::Path && (bits & READ_WRITE != 0 || bits & (READ | WRITE) == READ | WRITE) {
+        return bits | READ_WRITE | READ | WRITE;
     }
+    bits
+}
 
-    /// Whether both are the same entry but for the bits (reference 4.4.1).
-    pub(crate) fn is_same(&self, other: &Entry) -> bool {
-        self.fingerprint == other.fingerprint && self.args == other.args && {
-            match (&self.condition, &other.condition) {
-                (None, None) => true,
-                (Some(this), Some(that)) => **this == **that,
-                _ => false,
-            }
+/// The bits after `less` was taken away. Without read or without write there is no read/write any more.
+pub(crate) fn separate(class: Class, bits: u16, less: u16) -> u16 {
+    let mut bits = bits & !less;
+    if class == Class::Path {
+        if less & READ_WRITE != 0 {
+            bits &= !(READ | WRITE);
+        }
+        if bits & (READ | WRITE) != READ | WRITE {
+            bits &= !READ_WRITE;
         }
     }
+    bits
+}
 
-    pub(crate) fn bits(&self) -> u16 {
-        self.bits
-    }
+/// The operations that print: read/write stands for read and write.
+pub(crate) fn operations(class: Class, bits: u16) -> impl Iterator<Item = Operation> {
+    let both = class == Class::Path && bits & READ_WRITE != 0;
+    let shown = if both { bits & !(READ | WRITE) } else { bits };
+    class.operations().filter(move |operation| shown & operation.bit() != 0)
+}
 
-    /// Sets the bits of `other`, as if its lines were written. Read and write together are read/write.
-    pub(crate) fn merge(&mut self, bits: u16) {
-        self.bits |= bits;
-        if self.bits & BOTH != 0 || self.bits & (READ | WRITE) == READ | WRITE {
-            self.bits |= BOTH | READ | WRITE;
-        }
-    }
-
-    fn allow(&mut self, operation: Operation) {
-        self.merge(operation.bit());
-    }
-
-    /// Takes an operation away. Without read or without write there is no read/write any more. True if nothing is
-    /// left of the entry.
-    pub(crate) fn forbid(&mut self, operation: Operation) -> bool {
-        self.bits &= !operation.bit();
-        if operation == Operation::Path(PathOp::ReadWrite) {
-            self.bits &= !(READ | WRITE);
-        }
-        if self.bits & (READ | WRITE) != READ | WRITE {
-            self.bits &= !BOTH;
-        }
-        self.bits == 0
-    }
-
-    /// The operations that print: read/write stands for read and write.
-    fn operations(&self) -> impl Iterator<Item = Operation> {
-        let shown = if self.bits & BOTH != 0 { self.bits & !(READ | WRITE) } else { self.bits };
-        Operation::ALL.into_iter().filter(move |operation| shown & operation.bit() != 0)
-    }
-
-    /// Number of operations for the quota of learning (reference 8.4).
-    pub(crate) fn count(&self) -> usize {
+/// Number of operations for the quota of learning (reference 8.4); handlers do not count.
+pub(crate) fn count(class: Class, bits: u16) -> u32 {
+    match class {
+        Class::ExecuteHandler | Class::DeniedExecuteHandler => 0,
         // Not `count`: that one checks for overflow, and a check is a panic.
-        self.operations().fold(0, |sum, _| sum.saturating_add(1))
+        _ => operations(class, bits).fold(0, |sum, _| sum.saturating_add(1)),
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// Reads a record. `None` for bytes that [`record::write`] did not make.
+    #[inline]
+    pub(crate) fn read(bytes: &'a [u8], condition: Option<&'a Arc<Condition>>) -> Option<Entry<'a>> {
+        let (class, bits, rest) = header(bytes)?;
+        let args = record::read_args(class, rest)?;
+        Some(Entry { class, bits, args, condition: condition.map(|condition| &**condition) })
     }
 
-    /// Whether the entry allows the request of the task.
-    pub(crate) fn grants(&self, policy: &Policy, task: &Task, request: &Request<'_>) -> bool {
-        // The class follows from the bit.
-        if self.bits & request.operation().bit() == 0 {
-            return false;
-        }
-        let paths = &policy.path_groups;
-        let matches = match (&self.args, request) {
+    /// The operations of the entry, one line each.
+    pub fn operations(&self) -> impl Iterator<Item = Operation> {
+        operations(self.class, self.bits)
+    }
+
+    /// Whether the arguments are those of the request; the first path is not compared if `known`.
+    #[inline]
+    pub(crate) fn matches(&self, policy: &Policy, request: &Request<'_>, known: bool) -> bool {
+        let path = |arg: &PathArg<'_, GroupId>, name: Name<'_>| path_matches(policy, arg, name, true);
+        let number = |arg: &NumberArg<GroupId>, value: Number| number_matches(policy, arg, value.value);
+        match (&self.args, request) {
             (Args::Path(arg), Request::Path { op, path }) => {
-                arg.matches(*path, *op != PathOp::Execute, paths)
+                known || path_matches(policy, arg, *path, !matches!(op, PathOp::Execute | PathOp::Transit))
             }
             (Args::Path2(old, new), Request::Path2 { from, to, .. }) => {
-                old.matches(*from, true, paths) && new.matches(*to, true, paths)
+                (known || path(old, *from)) && path(new, *to)
             }
-            (Args::PathNumber(arg, range), Request::PathNumber { path, number, .. }) => {
-                range.matches(*number, &policy.number_groups) && arg.matches(*path, true, paths)
+            (Args::PathNumber(arg, range), Request::PathNumber { path: name, number: value, .. }) => {
+                number(range, *value) && (known || path(arg, *name))
+            }
+            (
+                Args::Device(arg, mode, major, minor),
+                Request::Device { path: name, mode: m, major: a, minor: i, .. },
+            ) => number(mode, *m) && number(major, *a) && number(minor, *i) && (known || path(arg, *name)),
+            (Args::Network(arg, ports), Request::Network { address, port, .. }) => {
+                number_matches(policy, ports, u64::from(*port)) && address_matches(policy, arg, address)
+            }
+            (
+                Args::Mount { device, dir, kind, flags },
+                Request::Mount { device: dev, compare_device, dir: at, kind: fs, flags: f },
+            ) => {
+                number(flags, *f)
+                    && path(kind, *fs)
+                    && (known || path(dir, *at))
+                    && (!compare_device || path(device, *dev))
+            }
+            (Args::Env(word), Request::Env { name }) => known || pattern::matches_word(*name, word),
+            (Args::Capability(this), Request::Capability(that)) => this == that,
+            (Args::Signal(this, domain), Request::Signal { number, target }) => {
+                this == number && is_word_prefix(domain, target)
             }
             _ => false,
-        };
-        matches
-            && match &self.condition {
-                Some(condition) => condition.is_true(task, &policy.number_groups),
-                None => true,
-            }
-    }
-
-    /// Whether the entry mentions a path group.
-    pub(crate) fn uses_path_group(&self, id: GroupId) -> bool {
-        let is = |arg: &PathArg| matches!(arg, PathArg::Group(used) if *used == id);
-        match &self.args {
-            Args::Path(arg) | Args::PathNumber(arg, _) => is(arg),
-            Args::Path2(old, new) => is(old) || is(new),
         }
     }
 
-    /// Whether the entry mentions a number group.
-    pub(crate) fn uses_number_group(&self, id: GroupId) -> bool {
-        matches!(&self.args, Args::PathNumber(_, NumberArg::Group(used)) if *used == id)
-            || self.condition.as_ref().is_some_and(|condition| condition.groups().any(|used| used == id))
-    }
-
-    /// Bytes behind the entry.
-    pub(crate) fn memory(&self) -> usize {
-        let args = match &self.args {
-            Args::Path(arg) | Args::PathNumber(arg, _) => arg.memory(),
-            Args::Path2(old, new) => old.memory().saturating_add(new.memory()),
-        };
-        let condition = self.condition.as_ref().map_or(0, |condition| condition.memory());
-        args.saturating_add(condition)
+    /// Whether the condition is true.
+    #[inline]
+    pub(crate) fn applies(&self, policy: &Policy, facts: &Facts<'_>) -> bool {
+        match self.condition {
+            Some(condition) => condition.is_true(facts, policy),
+            None => true,
+        }
     }
 
     /// Prints one line an operation.
     pub(crate) fn print(&self, policy: &Policy, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
         for operation in self.operations() {
             sink.put(operation.keyword())?;
-            sink.put(b" ")?;
-            match &self.args {
-                Args::Path(arg) => arg.print(&policy.path_groups, sink)?,
-                Args::Path2(old, new) => {
-                    old.print(&policy.path_groups, sink)?;
-                    sink.put(b" ")?;
-                    new.print(&policy.path_groups, sink)?;
-                }
-                Args::PathNumber(arg, number) => {
-                    arg.print(&policy.path_groups, sink)?;
-                    sink.put(b" ")?;
-                    number.print(&policy.number_groups, sink)?;
-                }
-            }
-            if let Some(condition) = &self.condition {
-                condition.print(&policy.number_groups, sink)?;
+            acl::print_args(&self.args, &|kind, id| policy.group_name(kind, id), sink)?;
+            if let Some(condition) = self.condition {
+                condition.print(policy, sink)?;
             }
             sink.put(b"\n")?;
         }
@@ -249,18 +153,40 @@ impl Entry {
     }
 }
 
-/// FNV-1a over the path arguments. Numbers are left out: they are compared when the rest is equal.
-fn fingerprint(args: &Args) -> u32 {
-    match args {
-        Args::Path(arg) | Args::PathNumber(arg, _) => hash_arg(0x811C_9DC5, arg),
-        Args::Path2(old, new) => hash_arg(hash_arg(0x811C_9DC5, old), new),
+/// Class, bits and the bytes behind.
+#[inline(always)]
+pub(crate) fn header(bytes: &[u8]) -> Option<(Class, u16, &[u8])> {
+    let [class, low, high, rest @ ..] = bytes else {
+        return None;
+    };
+    Some((Class::from_u8(*class)?, u16::from_le_bytes([*low, *high]), rest))
+}
+
+/// Whether `domain` is `target` or one above it: `<kernel> /a` covers `<kernel> /a /b` (reference 4.11).
+fn is_word_prefix(domain: &[u8], target: &[u8]) -> bool {
+    target.strip_prefix(domain).is_some_and(|rest| matches!(rest.first(), None | Some(b' ')))
+}
+
+#[inline]
+fn path_matches(policy: &Policy, arg: &PathArg<'_, GroupId>, name: Name<'_>, wildcards: bool) -> bool {
+    match arg {
+        PathArg::Word(word) if wildcards => pattern::matches_word(name, word),
+        PathArg::Word(word) => *word == name.as_bytes(),
+        PathArg::Group(id) => policy.path_group_matches(*id, name, wildcards),
     }
 }
 
-fn hash_arg(hash: u32, arg: &PathArg) -> u32 {
-    let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+#[inline]
+fn number_matches(policy: &Policy, arg: &NumberArg<GroupId>, value: u64) -> bool {
     match arg {
-        PathArg::Word(pattern) => pattern.as_bytes().iter().fold(hash, step),
-        PathArg::Group(id) => id.0.to_le_bytes().iter().fold(hash, step),
+        NumberArg::Range(range) => range.contains(value),
+        NumberArg::Group(id) => policy.number_group(*id).is_some_and(|group| group.contains(value)),
+    }
+}
+
+fn address_matches(policy: &Policy, arg: &AddressArg<GroupId>, address: &Address) -> bool {
+    match arg {
+        AddressArg::Range(range) => range.contains(address),
+        AddressArg::Group(id) => policy.address_group(*id).is_some_and(|group| group.contains(address)),
     }
 }

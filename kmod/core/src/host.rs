@@ -52,6 +52,9 @@ impl Display for EditError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             EditError::OutOfMemory => Display::fmt(&OutOfMemory, f),
+            EditError::Quota => f.write_str(
+                "the policy would be larger than its memory quota; raise the quota or delete lines",
+            ),
             EditError::Parse(error) => Display::fmt(error, f),
         }
     }
@@ -107,6 +110,7 @@ impl Debug for Decision {
             .field("granted", &self.granted)
             .field("log", &self.log)
             .field("profile", &self.profile)
+            .field("set", &self.set)
             .finish()
     }
 }

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Learning: a request that nothing granted becomes an entry.
 //!
-//! Reference 8. The entry is what the request would be as a line of domain_policy; the condition
-//! ` if task.type=execute_handler` is the only one that this version learns.
+//! Reference 8. The entry is what the request would be as a line of domain_policy, with names replaced by `file_pattern`
+//! (reference 3.6) and the conditions of reference 8.3. The condition is made as text and read again, so that what is
+//! learned is what would have been written. Two quirks are not followed (Q19): the name of a transition is not replaced,
+//! and a word that begins with `@`, which would read as a group, is not learned.
 
-use crate::condition::{Condition, TaskField, Test, Value};
+use crate::acl::{AddressArg, Args, NumberArg, PathArg};
+use crate::address::{port_number, AddressRange};
+use crate::condition::ConditionLine;
 use crate::domain::DomainId;
 use crate::edit::Edit;
-use crate::entry::{Args, Entry, NumberArg, PathArg};
-use crate::mem::{Arc, OutOfMemory, Vec};
+use crate::facts::Facts;
+use crate::mem::{OutOfMemory, Vec};
 use crate::name::Name;
-use crate::number::NumberRange;
-use crate::pattern::Pattern;
-use crate::request::Request;
-use crate::task::Task;
-
-/// Number of permissions up to which a domain learns (reference 8.4, `max_entry`).
-pub const MAX_ENTRY: usize = 2048;
+use crate::number::{Number, NumberRange};
+use crate::policy::{Policy, Preferences};
+use crate::request::{PathOp, Request};
+use crate::text::{self, Sink, Words};
 
 /// What [`Edit::learn`] did.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,8 +28,8 @@ pub enum Learned {
     Already,
     /// The domain is full, and its flag `quota_exceeded` was set just now: commit the edit and write the record.
     QuotaExceeded,
-    /// Nothing changed: the domain was full and says so already, the domain is gone, or the name cannot be written in
-    /// a policy (it would begin with `@` and read as a group; quirk Q19).
+    /// Nothing changed: the domain was full and says so already, the domain is gone, the memory quota is exhausted, or
+    /// the name cannot be written in a policy.
     Skipped,
 }
 
@@ -40,72 +41,151 @@ impl Learned {
 }
 
 impl Edit {
-    /// Appends the entry that grants `request` to a task like `task`, or sets the bit of an entry that has the same
-    /// arguments (reference 4.4.1).
+    /// Appends the entry that grants `request` to a task like that of `facts`, or sets the bit of an entry that has the
+    /// same arguments (reference 4.4.1).
     ///
     /// # Errors
     /// Out of memory: nothing was learned.
     pub fn learn(
         &mut self,
-        domain: DomainId,
-        task: &Task,
+        id: DomainId,
+        facts: &Facts<'_>,
         request: &Request<'_>,
     ) -> Result<Learned, OutOfMemory> {
-        if self.policy().domain(domain).is_none() {
-            return Ok(Learned::Skipped);
-        }
-        let Some(args) = args(request)? else {
+        let Some(domain) = self.policy().domain(id) else {
             return Ok(Learned::Skipped);
         };
-        let condition = if task.execute_handler { Some(Arc::new(handler_condition()?)?) } else { None };
-        let entry = Entry::new(request.operation(), args, condition);
-        let Some(found) = self.policy().domain(domain) else {
+        let preferences = self.policy().preferences(domain.profile());
+        let full = domain.acl_count() >= preferences.max_entry;
+        let full_known = domain.flags().quota_exceeded;
+        let mut words = [Vec::new(), Vec::new(), Vec::new()];
+        let Some(args) = args(self.policy(), request, &mut words)? else {
             return Ok(Learned::Skipped);
         };
-        if found.has(&entry) {
+        let text = condition(&preferences, facts, request)?;
+        let condition = match Words::new(&text).peek() {
+            None => None,
+            Some(_) => match ConditionLine::parse(Words::new(&text)) {
+                Ok(line) => Some(line),
+                Err(_) => return Ok(Learned::Skipped),
+            },
+        };
+        let operation = request.operation();
+        let before = self.policy().memory();
+        if !self.add_acl(id, operation.class(), operation.bit(), &args, condition)? {
             return Ok(Learned::Already);
         }
-        if found.acl_count() < MAX_ENTRY {
-            self.add_entry(domain, entry)?;
+        if !full && !self.is_over(before) {
             return Ok(Learned::Added);
         }
-        if found.flags().quota_exceeded {
+        self.remove_acl(id, operation.class(), operation.bit(), &args, condition)?;
+        if !full || full_known {
             return Ok(Learned::Skipped);
         }
-        if let Some(domain) = self.edit_domain(domain)? {
+        self.change_domain(id, |domain| {
             domain.flags.quota_exceeded = true;
-        }
+            Ok(())
+        })?;
         Ok(Learned::QuotaExceeded)
     }
 }
 
-/// The arguments of the entry; `None` if they cannot be written.
-fn args(request: &Request<'_>) -> Result<Option<Args>, OutOfMemory> {
-    Ok(match request {
-        Request::Path { path, .. } => word(*path)?.map(Args::Path),
-        Request::Path2 { from, to, .. } => match (word(*from)?, word(*to)?) {
+/// The arguments of the entry, which borrow from `words`; `None` if they cannot be written.
+fn args<'w>(
+    policy: &Policy,
+    request: &Request<'w>,
+    words: &'w mut [Vec<u8>; 3],
+) -> Result<Option<Args<'w>>, OutOfMemory> {
+    let [first, second, third] = words;
+    let single = |number: Number| NumberArg::Range(NumberRange::single(number));
+    let replaced = |name: Name<'_>, place: &'w mut Vec<u8>| {
+        *place = text::owned(policy.file_pattern(name))?;
+        Ok::<_, OutOfMemory>(word(place))
+    };
+    let args = match *request {
+        Request::Path { op: PathOp::Execute | PathOp::Transit, path } => {
+            word(path.as_bytes()).map(Args::Path)
+        }
+        Request::Path { path, .. } => replaced(path, first)?.map(Args::Path),
+        Request::Path2 { from, to, .. } => match (replaced(from, first)?, replaced(to, second)?) {
             (Some(from), Some(to)) => Some(Args::Path2(from, to)),
             _ => None,
         },
         Request::PathNumber { path, number, .. } => {
-            word(*path)?.map(|path| Args::PathNumber(path, NumberArg::Range(NumberRange::single(*number))))
+            replaced(path, first)?.map(|path| Args::PathNumber(path, single(number)))
         }
-    })
+        Request::Device { path, mode, major, minor, .. } => {
+            replaced(path, first)?.map(|path| Args::Device(path, single(mode), single(major), single(minor)))
+        }
+        Request::Network { address, port, .. } => {
+            Some(Args::Network(AddressArg::Range(AddressRange::single(address)), single(port_number(port))))
+        }
+        Request::Mount { device, dir, kind, flags, .. } => {
+            match (replaced(device, first)?, replaced(dir, second)?, word(kind.as_bytes())) {
+                (Some(device), Some(dir), Some(kind)) => {
+                    Some(Args::Mount { device, dir, kind, flags: single(flags) })
+                }
+                _ => None,
+            }
+        }
+        Request::Env { name } => match name.as_bytes() {
+            [] => None,
+            name => Some(Args::Env(name)),
+        },
+        Request::Capability(capability) => Some(Args::Capability(capability)),
+        Request::Signal { number, target } => {
+            *third = text::owned(target)?;
+            Some(Args::Signal(number, third))
+        }
+    };
+    Ok(args)
 }
 
-fn word(name: Name<'_>) -> Result<Option<PathArg>, OutOfMemory> {
-    match name.as_bytes().first() {
-        None | Some(b'@') => Ok(None),
-        Some(_) => match Pattern::copy_from(name.as_bytes())? {
-            Some(pattern) => Ok(Some(PathArg::Word(Arc::new(pattern)?))),
-            None => Ok(None),
-        },
+/// A word as an argument, if it can be one.
+fn word(word: &[u8]) -> Option<PathArg<'_>> {
+    match word.first() {
+        None | Some(b'@') => None,
+        Some(_) => Some(PathArg::Word(word)),
     }
 }
 
-/// ` if task.type=execute_handler` (reference 8.3).
-fn handler_condition() -> Result<Condition, OutOfMemory> {
-    let mut tests = Vec::with_capacity(1)?;
-    tests.push(Test { left: Value::Task(TaskField::Type), negated: false, right: Value::ExecuteHandler })?;
-    Ok(Condition::new(tests))
+/// The condition of the entry without ` if` (reference 8.3); empty if there is none.
+fn condition(
+    preferences: &Preferences,
+    facts: &Facts<'_>,
+    request: &Request<'_>,
+) -> Result<Vec<u8>, OutOfMemory> {
+    let mut text = Vec::new();
+    if facts.task.execute_handler {
+        text.put(b" task.type=execute_handler")?;
+    }
+    match request {
+        Request::Path { op: PathOp::Execute, .. } => {
+            let Some(exec) = facts.exec else {
+                return Ok(text);
+            };
+            if let Some(realpath) = exec.realpath().filter(|_| preferences.learn_realpath) {
+                quoted(&mut text, b" exec.realpath=", realpath)?;
+            }
+            if preferences.learn_argv0 && exec.argc() > 0 {
+                let mut result = Ok(());
+                exec.argv(0, &mut |argument| result = quoted(&mut text, b" exec.argv[0]=", argument));
+                result?;
+            }
+        }
+        Request::Path { op: PathOp::Symlink, .. } if preferences.learn_target => {
+            if let Some(target) = facts.symlink_target {
+                quoted(&mut text, b" symlink.target=", target)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(text)
+}
+
+fn quoted(text: &mut Vec<u8>, key: &[u8], value: Name<'_>) -> Result<(), OutOfMemory> {
+    text.put(key)?;
+    text.put(b"\"")?;
+    text.put(value.as_bytes())?;
+    text.put(b"\"")
 }

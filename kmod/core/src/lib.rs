@@ -14,27 +14,44 @@
 #![warn(missing_docs)]
 
 pub mod acl;
+mod acl_list;
+pub mod address;
 pub mod audit;
+pub mod capability;
+mod component;
 pub mod condition;
+pub mod directive;
 pub mod domain;
 pub mod edit;
 mod edit_exception;
 pub mod engine;
-mod entry;
-mod exception;
-mod group;
+pub mod entry;
+mod exceptions;
+pub mod facts;
+pub mod group;
+mod hash;
 #[cfg(not(sekisho_kernel))]
 mod host;
+pub mod item;
 pub mod learn;
+mod lines;
+mod link;
 mod manager;
+mod map;
 pub mod mem;
 pub mod name;
 pub mod number;
+mod path_index;
 pub mod pattern;
 pub mod policy;
 mod policy_print;
+pub mod preference;
 pub mod profile;
+mod record;
+mod records;
 pub mod request;
+mod rules;
+pub mod select;
 mod table;
 pub mod task;
 pub mod text;

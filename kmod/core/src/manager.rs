@@ -3,8 +3,8 @@
 //!
 //! Reference 10.2. The flag of a task that was found to be a manager belongs to the caller; here is the list.
 
+use crate::directive;
 use crate::edit::EditError;
-use crate::exception;
 use crate::mem::{OutOfMemory, Vec};
 use crate::name::ROOT_DOMAIN;
 use crate::text::{self, ParseError, Reason, Sink, Words};
@@ -22,15 +22,15 @@ pub(crate) enum Line {
 pub(crate) struct Manager(Vec<u8>);
 
 impl Line {
-    /// Parses what follows an optional `delete`.
+    /// Parses what follows an optional `delete`; the words stand one blank apart.
     pub(crate) fn parse(mut words: Words<'_>) -> Result<Line, EditError> {
         let all = words;
         let (column, word) = words.require(Reason::BadManager)?;
         if word.starts_with(ROOT_DOMAIN) {
-            return Ok(Line::Entry(Manager(exception::domain_name(all)?)));
+            return Ok(Line::Entry(Manager(text::owned(directive::domain(all)?)?)));
         }
         let non_root = word == b"manage_by_non_root";
-        if !non_root && !exception::is_program(word) {
+        if !non_root && directive::check_program(word).is_err() {
             return Err(ParseError::new(column, Reason::BadManager).into());
         }
         words.finish()?;
@@ -45,7 +45,7 @@ impl Manager {
     }
 
     pub(crate) fn memory(&self) -> usize {
-        core::mem::size_of::<Self>().saturating_add(self.0.capacity_bytes())
+        core::mem::size_of::<Self>().saturating_add(self.0.len())
     }
 
     pub(crate) fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {

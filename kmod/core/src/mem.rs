@@ -69,6 +69,28 @@ impl<T> Vec<T> {
         backing::remove(&mut self.0, index)
     }
 
+    /// Takes the array apart.
+    pub fn into_values(self) -> impl Iterator<Item = T> {
+        self.0.into_iter()
+    }
+
+    /// Shortens the array to its first `len` elements; one that is not longer stays. `T` is copied.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`]: the array is as it was.
+    pub fn shorten(&mut self, len: usize) -> Result<(), OutOfMemory>
+    where
+        T: Clone,
+    {
+        if let Some(start) = self.get(..len) {
+            let mut short = Self::with_capacity(len)?;
+            short.extend_from_slice(start)?;
+            *self = short;
+        }
+        Ok(())
+    }
+
     /// Drops all elements and gives the memory back.
     pub fn clear(&mut self) {
         self.0 = backing::Buffer::new();

@@ -94,6 +94,23 @@ pub fn matches(name: Name<'_>, pattern: &Pattern) -> bool {
     }
 }
 
+/// Whether `name` matches a word that is known to be valid and within the limits.
+#[inline]
+pub(crate) fn matches_word(name: Name<'_>, word: &[u8]) -> bool {
+    let wild = skip_units(word);
+    if wild.is_empty() {
+        return name.as_bytes() == word;
+    }
+    if name.is_dir() != (word.last() == Some(&b'/')) {
+        return false;
+    }
+    let prefix = cut(word, word.len().saturating_sub(wild.len())).0;
+    match name.as_bytes().strip_prefix(prefix) {
+        Some(rest) => rest_matches(rest, wild),
+        None => false,
+    }
+}
+
 /// Compares what is left behind the constant beginning, component by component.
 ///
 /// The first component of both may be the remainder of one. That is Q2: a subtraction sees no more than this.
@@ -157,13 +174,13 @@ fn repeated_matches(name: &[u8], pattern: &[u8]) -> bool {
 }
 
 /// Whether only `\*` and `\@` are left. That is Q1, where they are a whole component, and Q3, where `\-` follows.
-fn matches_nothing(pattern: &[u8]) -> bool {
+pub(crate) fn matches_nothing(pattern: &[u8]) -> bool {
     elements(pattern).all(|element| matches!(element, Element::Many(_)))
 }
 
 /// Compares one component, or the remainder of one, with one of a pattern: it must match what is before the first
 /// `\-`, and nothing of what is between or behind the others (reference 2.3).
-fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
+pub(crate) fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
     let (first, mut subtracted) = split_minus(pattern);
     if !side_matches(name, first) {
         return false;
@@ -225,17 +242,17 @@ fn side_matches(name: &[u8], pattern: &[u8]) -> bool {
 }
 
 /// A component of a name or of a pattern.
-struct Component<'a> {
+pub(crate) struct Component<'a> {
     /// Everything before the `/`.
-    text: &'a [u8],
+    pub(crate) text: &'a [u8],
     /// Whether there is a `/`.
-    has_slash: bool,
+    pub(crate) has_slash: bool,
     /// Everything behind the `/`.
-    rest: &'a [u8],
+    pub(crate) rest: &'a [u8],
 }
 
 impl<'a> Component<'a> {
-    fn first(path: &'a [u8]) -> Component<'a> {
+    pub(crate) fn first(path: &'a [u8]) -> Component<'a> {
         let end = path.iter().position(|&byte| byte == b'/').unwrap_or(path.len());
         let (text, rest) = cut(path, end);
         match rest.split_first() {
@@ -245,7 +262,7 @@ impl<'a> Component<'a> {
     }
 
     /// What is between `\{` and `\}`. In a valid word these are always the two ends of a component.
-    fn group(&self) -> Option<&'a [u8]> {
+    pub(crate) fn group(&self) -> Option<&'a [u8]> {
         self.text.strip_prefix(br"\{")?.strip_suffix(br"\}")
     }
 }
@@ -286,7 +303,7 @@ impl Positions {
 }
 
 /// All elements of a valid word.
-fn elements(word: &[u8]) -> impl Iterator<Item = Element> + '_ {
+pub(crate) fn elements(word: &[u8]) -> impl Iterator<Item = Element> + '_ {
     let mut rest = word;
     core::iter::from_fn(move || {
         let (element, tail) = next_element(rest)?;
@@ -304,7 +321,7 @@ fn units(name: &[u8]) -> impl Iterator<Item = u8> + '_ {
 }
 
 /// What is left of a valid word from its first wildcard on.
-fn skip_units(word: &[u8]) -> &[u8] {
+pub(crate) fn skip_units(word: &[u8]) -> &[u8] {
     let mut rest = word;
     while let Some((Element::Unit(_), tail)) = next_element(rest) {
         rest = tail;
@@ -313,7 +330,7 @@ fn skip_units(word: &[u8]) -> &[u8] {
 }
 
 /// What is before the first `\-`, and what is behind it if there is one.
-fn split_minus(pattern: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub(crate) fn split_minus(pattern: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut rest = pattern;
     while let Some((element, tail)) = next_element(rest) {
         if element == Element::Minus {
@@ -326,7 +343,7 @@ fn split_minus(pattern: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// Both sides of a place. `slice::split_at`, but a place behind the end is the end.
-fn cut(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
+pub(crate) fn cut(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
     match (bytes.get(..at), bytes.get(at..)) {
         (Some(before), Some(behind)) => (before, behind),
         _ => (bytes, &[]),

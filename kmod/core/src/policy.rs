@@ -2,43 +2,74 @@
 //! The policy: an immutable snapshot of everything that decides.
 //!
 //! Reference 0.1. There is one policy for the whole system; what changes it is an [`Edit`], which ends in the next
-//! snapshot. Snapshots share their parts (each domain, group, rule, profile), so a change costs the changed part and
-//! the lists of references.
+//! snapshot. Snapshots share all that did not change, down to pages of a dozen entries ([`crate::link`]), so an edit
+//! costs what it changes. The memory of a snapshot is known at any time: each structure counts its own, in exact lengths.
 
 use core::mem::size_of;
 
+use crate::acl_list::AclList;
+use crate::address::AddressRange;
+use crate::condition::Condition;
 use crate::domain::Domain;
 use crate::edit::Edit;
-use crate::exception::Rule;
-use crate::group::{GroupId, NumberGroup, PathGroup};
+use crate::exceptions::Exceptions;
+use crate::group::{AddressGroup, GroupId, GroupKind, NumberGroup, PathGroup};
+use crate::hash;
+use crate::link::{Link, SHARED};
 use crate::manager::Manager;
+use crate::map::{Map, Value};
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::name::{DomainName, Name, ROOT_DOMAIN};
-use crate::profile::Profile;
+use crate::path_index::{Hit, PathIndex, Visit};
+use crate::pattern;
+use crate::profile::{Profile, Profiles};
+use crate::records::Records;
 use crate::table::{self, Table};
 use crate::task::Task;
 
 pub use crate::domain::{DomainFlags, DomainId};
 pub use crate::edit::Cursor;
+pub use crate::preference::Preferences;
 
 /// One snapshot.
 pub struct Policy {
+    pub(crate) seed: u64,
     pub(crate) domains: Table<Domain>,
+    /// Domains that are marked as deleted.
+    pub(crate) deleted: u32,
+    pub(crate) conditions: Map<Interned>,
+    /// Bytes behind `conditions`.
+    pub(crate) condition_bytes: usize,
     pub(crate) path_groups: Table<PathGroup>,
     pub(crate) number_groups: Table<NumberGroup>,
-    pub(crate) keep: Vec<Arc<Rule>>,
-    pub(crate) initialize: Vec<Arc<Rule>>,
-    /// By number; as long as the highest defined profile asks for.
-    pub(crate) profiles: Vec<Option<Arc<Profile>>>,
+    pub(crate) address_groups: Table<AddressGroup>,
+    /// The members of all path groups: the number of the group in four bytes, then the word.
+    pub(crate) path_members: Records,
+    pub(crate) path_member_index: PathIndex,
+    pub(crate) exceptions: Link<Exceptions>,
+    pub(crate) profiles: Profiles,
     pub(crate) managers: Vec<Arc<Manager>>,
     /// Whether `manage_by_non_root` is on.
     pub(crate) non_root: bool,
-    /// Whether `PROFILE_VERSION` was given.
-    pub(crate) version_given: bool,
     pub(crate) active: bool,
-    generation: u64,
+    pub(crate) generation: u64,
     /// For the next domain.
     pub(crate) next_serial: u32,
+    /// Bytes that the policy may take; 0: any number.
+    pub(crate) quota: usize,
+}
+
+/// A condition that entries share.
+pub(crate) struct Interned {
+    pub(crate) condition: Arc<Condition>,
+    /// Entries that have it.
+    pub(crate) users: u32,
+}
+
+impl Value for Interned {
+    fn share(&self) -> Result<Self, OutOfMemory> {
+        Ok(Interned { condition: self.condition.clone(), users: self.users })
+    }
 }
 
 impl Policy {
@@ -48,57 +79,80 @@ impl Policy {
     /// # Errors
     /// Out of memory.
     pub fn new() -> Result<Policy, OutOfMemory> {
-        let mut domains = Table::new();
+        Policy::with_key(0)
+    }
+
+    /// The same with a secret for the index, so that nobody who chooses names can choose where they are looked up.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn with_key(key: u64) -> Result<Policy, OutOfMemory> {
+        let seed = hash::step(key, 0x5EC1);
+        let mut domains = Table::new(seed);
         // The name is valid; the error is never seen.
         let name = DomainName::copy_from(ROOT_DOMAIN)?.ok_or(OutOfMemory)?;
-        domains.insert(Domain::new(name, DomainId::ROOT.serial, 0)?)?;
-        domains.settle();
-        Ok(Policy {
+        domains.insert(Domain::new(name, DomainId::ROOT.serial, 0, seed)?)?;
+        let mut policy = Policy {
+            seed,
             domains,
-            path_groups: Table::new(),
-            number_groups: Table::new(),
-            keep: Vec::new(),
-            initialize: Vec::new(),
-            profiles: Vec::new(),
+            deleted: 0,
+            conditions: Map::new(),
+            condition_bytes: 0,
+            path_groups: Table::new(seed),
+            number_groups: Table::new(seed),
+            address_groups: Table::new(seed),
+            path_members: Records::new(),
+            path_member_index: PathIndex::new(seed),
+            exceptions: Link::new(Exceptions::new(seed))?,
+            profiles: Profiles::new(),
             managers: Vec::new(),
             non_root: false,
-            version_given: false,
             active: false,
             generation: 0,
             next_serial: DomainId::ROOT.serial.wrapping_add(1),
-        })
+            quota: 0,
+        };
+        policy.settle();
+        policy.generation = 0;
+        Ok(policy)
     }
 
-    /// Starts a change. Copies the lists of references, not the parts.
+    /// Starts a change: shares everything and copies nothing but the roots.
     ///
     /// # Errors
     /// Out of memory.
     pub fn edit(&self) -> Result<Edit, OutOfMemory> {
-        Ok(Edit::new(Policy {
+        Ok(Edit::new(self.share()?))
+    }
+
+    fn share(&self) -> Result<Policy, OutOfMemory> {
+        Ok(Policy {
             domains: self.domains.share()?,
+            conditions: self.conditions.share()?,
             path_groups: self.path_groups.share()?,
             number_groups: self.number_groups.share()?,
-            keep: self.keep.try_clone()?,
-            initialize: self.initialize.try_clone()?,
-            profiles: self.profiles.try_clone()?,
+            address_groups: self.address_groups.share()?,
+            path_members: self.path_members.share()?,
+            path_member_index: self.path_member_index.share()?,
+            exceptions: self.exceptions.share()?,
+            profiles: self.profiles.share()?,
             managers: self.managers.try_clone()?,
-            non_root: self.non_root,
-            version_given: self.version_given,
-            active: self.active,
-            generation: self.generation,
-            next_serial: self.next_serial,
-        }))
+            ..*self
+        })
     }
 
     /// The end of a change: this is the next snapshot.
     pub(crate) fn settle(&mut self) {
-        self.domains.settle();
-        self.path_groups.settle();
-        self.number_groups.settle();
-        table::trim(&mut self.keep);
-        table::trim(&mut self.initialize);
-        table::trim(&mut self.profiles);
+        self.domains.freeze();
+        self.conditions.freeze();
+        self.path_groups.freeze();
+        self.number_groups.freeze();
+        self.address_groups.freeze();
+        self.path_members.freeze();
+        self.path_member_index.freeze();
+        self.exceptions.freeze_in_place();
         table::trim(&mut self.managers);
+        self.profiles.trim();
         self.generation = self.generation.wrapping_add(1);
     }
 
@@ -112,24 +166,26 @@ impl Policy {
         self.generation
     }
 
+    /// Bytes that the policy may take; 0: any number.
+    pub fn quota(&self) -> usize {
+        self.quota
+    }
+
     /// Whether executing a program can lead out of `<kernel>` before activation (reference 6.3).
     pub fn has_initializers(&self) -> bool {
-        !self.initialize.is_empty()
+        !self.exceptions.get().initialize.is_empty()
     }
 
     /// The domain of a task; deleted ones too, as long as tasks are in them.
+    #[inline]
     pub fn domain(&self, id: DomainId) -> Option<&Domain> {
         self.domains.get(id.slot).filter(|domain| domain.identity.serial == id.serial)
     }
 
     /// The domain of a name, such as `<kernel> /sbin/init`. Deleted domains have no name any more.
     pub fn find_domain(&self, name: &[u8]) -> Option<DomainId> {
-        self.find_domain_by(|domain| domain == name)
-    }
-
-    /// The domain whose name satisfies `wanted`.
-    pub(crate) fn find_domain_by(&self, wanted: impl Fn(&[u8]) -> bool) -> Option<DomainId> {
-        self.domains().find(|(_, domain)| !domain.deleted && wanted(domain.name())).map(|(id, _)| id)
+        let slot = self.domains.find(name)?;
+        self.domains.get(slot).map(|domain| DomainId { slot, serial: domain.identity.serial })
     }
 
     /// All domains, deleted ones too, oldest first.
@@ -138,61 +194,197 @@ impl Policy {
     }
 
     /// A profile, if it is defined.
+    #[inline]
     pub fn profile(&self, number: u8) -> Option<&Profile> {
-        self.profiles.get(usize::from(number))?.as_deref()
+        self.profiles.get(number)
     }
 
-    /// Bytes of memory that the snapshot holds, shared or not: capacities of all containers, without what the
-    /// allocator adds.
+    /// The preferences that are in effect for a profile (reference 7.5); before activation the default ones.
+    pub fn preferences(&self, number: u8) -> Preferences {
+        if self.active {
+            self.profiles.preferences(number)
+        } else {
+            Preferences::DEFAULT
+        }
+    }
+
+    /// A number group.
+    #[inline]
+    pub fn number_group(&self, id: GroupId) -> Option<&NumberGroup> {
+        self.number_groups.get(id.0)
+    }
+
+    pub(crate) fn address_group(&self, id: GroupId) -> Option<&AddressGroup> {
+        self.address_groups.get(id.0)
+    }
+
+    /// The members of an address group, in order.
+    pub fn address_group_members(&self, id: GroupId) -> &[AddressRange] {
+        self.address_group(id).map_or(&[], |group| &group.members)
+    }
+
+    /// The members of a path group, in order.
+    pub fn path_group_members(&self, id: GroupId) -> impl Iterator<Item = &[u8]> {
+        let numbers: &[u32] = self.path_groups.get(id.0).map_or(&[], |group| &group.members);
+        numbers.iter().filter_map(|number| self.path_member(*number)).map(|(_, word)| word)
+    }
+
+    /// The group and the word of a member.
+    pub(crate) fn path_member(&self, number: u32) -> Option<(GroupId, &[u8])> {
+        let [a, b, c, d, word @ ..] = self.path_members.get(number)?.bytes else {
+            return None;
+        };
+        Some((GroupId(u32::from_le_bytes([*a, *b, *c, *d])), word))
+    }
+
+    /// The name of a group, without `@`; empty if there is no such group.
+    pub fn group_name(&self, kind: GroupKind, id: GroupId) -> &[u8] {
+        match kind {
+            GroupKind::Path => self.path_groups.get(id.0).map_or(&[], |group| group.name()),
+            GroupKind::Number => self.number_groups.get(id.0).map_or(&[], |group| group.name()),
+            GroupKind::Address => self.address_groups.get(id.0).map_or(&[], |group| group.name()),
+        }
+    }
+
+    /// Shows the groups of which a member matches, until `visit` returns true; one may be shown several times. True if
+    /// too many members match in part to say.
+    pub(crate) fn groups_of(
+        &self,
+        name: Name<'_>,
+        wildcards: bool,
+        visit: &mut dyn FnMut(GroupId) -> bool,
+    ) -> bool {
+        let end = self.path_member_index.visit(name, wildcards, &mut |hit| {
+            let (number, known) = match hit {
+                Hit::Match(number) => (number, true),
+                Hit::Word(number) | Hit::Deep(number) => (number, false),
+            };
+            match self.path_member(number) {
+                Some((id, word)) if known || pattern::matches_word(name, word) => visit(id),
+                _ => false,
+            }
+        });
+        end == Visit::Overflow
+    }
+
+    /// Whether a member of a path group matches; members with wildcards count only if `wildcards` is set (reference 2.6).
+    pub fn path_group_matches(&self, id: GroupId, name: Name<'_>, wildcards: bool) -> bool {
+        let mut found = false;
+        let overflow = self.groups_of(name, wildcards, &mut |group| {
+            found |= group == id;
+            found
+        });
+        if overflow {
+            return self.path_group_members(id).any(|word| pattern::matches_word(name, word));
+        }
+        found
+    }
+
+    /// Whether `deny_rewrite` protects a file (reference 3.7).
+    pub fn is_rewrite_denied(&self, name: Name<'_>) -> bool {
+        self.exceptions.get().rewrites.any(name)
+    }
+
+    /// What a program is called for transitions: the second word of the first `aggregator` line that matches (reference
+    /// 3.3), or the name itself.
+    pub fn aggregate<'a>(&'a self, program: Name<'a>) -> Name<'a> {
+        match self.exceptions.get().aggregators.first(program) {
+            Some((_, Some(aggregated))) => Name::new(aggregated).unwrap_or(program),
+            _ => program,
+        }
+    }
+
+    /// The word that learning writes in place of a name (reference 3.6): the first `file_pattern` that matches and does
+    /// not end in `/\*`, else the last one that does; else the name itself.
+    pub fn file_pattern<'a>(&'a self, name: Name<'a>) -> &'a [u8] {
+        let (mut first, mut last) = (None, None);
+        self.exceptions.get().file_patterns.matching(name, &mut |number, word| {
+            if !word.ends_with(br"/\*") {
+                first = Some(first.map_or(number, |least: u32| least.min(number)));
+            } else {
+                last = Some(last.map_or(number, |greatest: u32| greatest.max(number)));
+            }
+            false
+        });
+        let word = first.or(last).and_then(|number| self.exceptions.get().file_patterns.word(number));
+        word.unwrap_or(name.as_bytes())
+    }
+
+    /// Whether the kernel must not choose a port by itself (reference 3.9).
+    pub fn is_autobind_denied(&self, port: u16) -> bool {
+        self.exceptions.get().autobind.iter().any(|(from, to)| *from <= port && port <= *to)
+    }
+
+    /// The global `allow_read` words, in order.
+    pub fn global_reads(&self) -> impl Iterator<Item = &[u8]> {
+        self.exceptions.get().global_reads.iter().map(|(word, _)| word)
+    }
+
+    /// The global `allow_env` words, in order.
+    pub fn global_envs(&self) -> impl Iterator<Item = &[u8]> {
+        self.exceptions.get().global_envs.iter().map(|(word, _)| word)
+    }
+
+    /// The `file_pattern` words, in order.
+    pub fn file_patterns(&self) -> impl Iterator<Item = &[u8]> {
+        self.exceptions.get().file_patterns.iter().map(|(word, _)| word)
+    }
+
+    /// The `deny_rewrite` words, in order.
+    pub fn rewrite_patterns(&self) -> impl Iterator<Item = &[u8]> {
+        self.exceptions.get().rewrites.iter().map(|(word, _)| word)
+    }
+
+    /// The `aggregator` lines, in order.
+    pub fn aggregators(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.exceptions.get().aggregators.iter().filter_map(|(first, second)| Some((first, second?)))
+    }
+
+    /// The transition rules, in order: those of `keep_domain` first.
+    pub fn transition_rules(&self) -> impl Iterator<Item = crate::directive::Directive<'_>> {
+        self.exceptions.get().keep.iter().chain(self.exceptions.get().initialize.iter())
+    }
+
+    /// The ports that the kernel must not choose, in order.
+    pub fn autobind_ranges(&self) -> &[(u16, u16)] {
+        &self.exceptions.get().autobind
+    }
+
+    /// Bytes of memory that the snapshot takes, shared or not, in exact lengths and without what the allocator adds.
     pub fn memory(&self) -> usize {
-        let lists = [
-            size_of::<Policy>(),
-            self.domains.memory(),
-            self.path_groups.memory(),
-            self.number_groups.memory(),
-            self.keep.capacity_bytes(),
-            self.initialize.capacity_bytes(),
-            self.profiles.capacity_bytes(),
-            self.managers.capacity_bytes(),
-        ];
-        let rules = self.keep.iter().chain(self.initialize.iter()).map(|rule| rule.memory());
-        let profiles = self.profiles.iter().flatten().map(|profile| profile.memory());
         let managers = self.managers.iter().map(|manager| manager.memory());
-        lists.into_iter().chain(rules).chain(profiles).chain(managers).fold(0, usize::saturating_add)
+        [
+            size_of::<Policy>(),
+            self.domains.bytes(),
+            self.conditions.bytes(),
+            self.condition_bytes,
+            self.path_groups.bytes(),
+            self.number_groups.bytes(),
+            self.address_groups.bytes(),
+            self.path_members.bytes(),
+            self.path_member_index.bytes(),
+            self.exceptions.get().bytes(),
+            SHARED,
+            self.managers.len().saturating_mul(size_of::<Arc<Manager>>()),
+            self.profiles.bytes(),
+        ]
+        .into_iter()
+        .chain(managers)
+        .fold(0, usize::saturating_add)
     }
 
-    /// Whether [`Edit::collect`] would find something: deleted domains without tasks, or groups without members that
-    /// nothing refers to.
+    /// Whether [`Edit::collect`] would find something: deleted domains without tasks.
     pub fn has_garbage(&self) -> bool {
-        self.unused_domain().is_some()
-            || self.unused_path_group().is_some()
-            || self.unused_number_group().is_some()
+        self.deleted > 0 && self.unused_domain().is_some()
     }
 
     pub(crate) fn unused_domain(&self) -> Option<u32> {
-        self.domains.find(|domain| domain.deleted && domain.users() == 0)
+        self.domains.iter().find(|(_, domain)| domain.deleted && domain.users() == 0).map(|(slot, _)| slot)
     }
 
-    pub(crate) fn unused_path_group(&self) -> Option<u32> {
-        let used = |slot| {
-            let id = GroupId(slot);
-            self.domains
-                .iter()
-                .any(|(_, domain)| domain.entries.iter().any(|entry| entry.uses_path_group(id)))
-        };
-        let mut groups = self.path_groups.iter();
-        groups.find(|(slot, group)| group.members().is_empty() && !used(*slot)).map(|(slot, _)| slot)
-    }
-
-    pub(crate) fn unused_number_group(&self) -> Option<u32> {
-        let used = |slot| {
-            let id = GroupId(slot);
-            self.domains
-                .iter()
-                .any(|(_, domain)| domain.entries.iter().any(|entry| entry.uses_number_group(id)))
-        };
-        let mut groups = self.number_groups.iter();
-        groups.find(|(slot, group)| group.members().is_empty() && !used(*slot)).map(|(slot, _)| slot)
+    /// An empty list of entries.
+    pub(crate) const fn empty_acl(&self) -> AclList {
+        AclList::new(self.seed)
     }
 
     /// Whether a task may write policy (reference 10.2, without the flag that a task keeps until its next execve).

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The four policy files as text. What is printed can be written again and gives the same policy.
 
+use crate::domain::{Domain, DomainId};
 use crate::mem::OutOfMemory;
 use crate::policy::Policy;
-use crate::profile::PROFILE_VERSION;
+use crate::request::{Class, Operation, PathOp};
 use crate::text::{self, Sink};
 
 impl Policy {
@@ -13,23 +14,77 @@ impl Policy {
     /// The sink is out of memory.
     pub fn print_domain_policy(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
         for (_, domain) in self.domains().filter(|(_, domain)| !domain.is_deleted()) {
-            sink.put(domain.name())?;
-            sink.put(b"\nuse_profile ")?;
-            text::put_u32(sink, u32::from(domain.profile()))?;
-            sink.put(b"\n")?;
-            if domain.flags().quota_exceeded {
-                sink.put(b"quota_exceeded\n")?;
-            }
-            if domain.flags().transition_failed {
-                sink.put(b"transition_failed\n")?;
-            }
-            sink.put(b"\n")?;
-            for entry in &domain.entries {
-                entry.print(self, sink)?;
-            }
-            sink.put(b"\n")?;
+            self.print_domain(domain, false, sink)?;
         }
         Ok(())
+    }
+
+    /// The same with the ACLs that concern transitions only: `select allow_execute` (reference 10.4).
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub fn print_transitions(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+        for (_, domain) in self.domains().filter(|(_, domain)| !domain.is_deleted()) {
+            self.print_domain(domain, true, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Prints one domain, a deleted one with a line that says so (reference 10.4). Nothing if there is none.
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub fn print_selected(
+        &self,
+        id: DomainId,
+        transitions_only: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<(), OutOfMemory> {
+        let Some(domain) = self.domain(id) else {
+            return Ok(());
+        };
+        if domain.is_deleted() {
+            sink.put(b"# This is a deleted domain.\n")?;
+        }
+        self.print_domain(domain, transitions_only, sink)
+    }
+
+    fn print_domain(
+        &self,
+        domain: &Domain,
+        transitions_only: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<(), OutOfMemory> {
+        sink.put(domain.name())?;
+        sink.put(b"\nuse_profile ")?;
+        text::put_u32(sink, u32::from(domain.profile()))?;
+        sink.put(b"\n")?;
+        let flags = domain.flags();
+        for (set, line) in [
+            (flags.quota_exceeded, &b"quota_exceeded\n"[..]),
+            (flags.transition_failed, b"transition_failed\n"),
+            (flags.ignore_global_allow_read, b"ignore_global_allow_read\n"),
+            (flags.ignore_global_allow_env, b"ignore_global_allow_env\n"),
+        ] {
+            if set {
+                sink.put(line)?;
+            }
+        }
+        sink.put(b"\n")?;
+        for mut entry in domain.entries() {
+            if transitions_only {
+                match entry.class {
+                    Class::Path => {
+                        let execute = Operation::Path(PathOp::Execute).bit();
+                        entry.bits &= execute | Operation::Path(PathOp::Transit).bit();
+                    }
+                    Class::ExecuteHandler | Class::DeniedExecuteHandler => {}
+                    _ => continue,
+                }
+            }
+            entry.print(self, sink)?;
+        }
+        sink.put(b"\n")
     }
 
     /// Prints exception_policy in the order of reference 3.10.
@@ -37,14 +92,20 @@ impl Policy {
     /// # Errors
     /// The sink is out of memory.
     pub fn print_exception_policy(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        for rule in self.keep.iter().chain(self.initialize.iter()) {
-            rule.print(sink)?;
-        }
+        self.exceptions.get().keep.print(sink)?;
+        self.exceptions.get().global_reads.print(b"allow_read", sink)?;
+        self.exceptions.get().global_envs.print(b"allow_env", sink)?;
+        self.exceptions.get().initialize.print(sink)?;
+        self.exceptions.get().aggregators.print(b"aggregator", sink)?;
+        self.exceptions.get().file_patterns.print(b"file_pattern", sink)?;
+        self.exceptions.get().rewrites.print(b"deny_rewrite", sink)?;
         for (_, group) in self.path_groups.iter() {
-            for member in group.members() {
-                member_line(sink, b"path_group ", group.name())?;
-                sink.put(member.as_bytes())?;
-                sink.put(b"\n")?;
+            for number in &group.members {
+                if let Some((_, word)) = self.path_member(*number) {
+                    member_line(sink, b"path_group ", group.name())?;
+                    sink.put(word)?;
+                    sink.put(b"\n")?;
+                }
             }
         }
         for (_, group) in self.number_groups.iter() {
@@ -54,6 +115,22 @@ impl Policy {
                 sink.put(b"\n")?;
             }
         }
+        for (_, group) in self.address_groups.iter() {
+            for member in &group.members {
+                member_line(sink, b"address_group ", group.name())?;
+                member.print(sink)?;
+                sink.put(b"\n")?;
+            }
+        }
+        for (from, to) in &self.exceptions.get().autobind {
+            sink.put(b"deny_autobind ")?;
+            text::put_u32(sink, u32::from(*from))?;
+            if from != to {
+                sink.put(b"-")?;
+                text::put_u32(sink, u32::from(*to))?;
+            }
+            sink.put(b"\n")?;
+        }
         Ok(())
     }
 
@@ -62,15 +139,7 @@ impl Policy {
     /// # Errors
     /// The sink is out of memory.
     pub fn print_profiles(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        sink.put(b"PROFILE_VERSION=")?;
-        text::put_u32(sink, PROFILE_VERSION)?;
-        sink.put(b"\n")?;
-        for number in 0..=u8::MAX {
-            if let Some(profile) = self.profile(number) {
-                profile.print(number, sink)?;
-            }
-        }
-        Ok(())
+        self.profiles.print(sink)
     }
 
     /// Prints manager (reference 10.2). As in 1.7 it does not show `manage_by_non_root`.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Profiles: which items of which domains are watched, and what happens on a miss.
 //!
-//! Reference 7. This version has `COMMENT`, `CONFIG`, `CONFIG::file` and `CONFIG::file::ITEM` for the items of the ACLs
-//! that it has. A value is only searched for substrings, as in 1.7; what says nothing at all is rejected, because it
-//! is a spelling mistake that would leave a system open.
+//! Reference 7. A value is only searched for substrings, as in 1.7; what says nothing at all is rejected, because it
+//! is a spelling mistake that would leave a system open. A rejected line does not create its profile, unlike in 1.7.
 
-use crate::mem::{OutOfMemory, Vec};
+use crate::edit::EditError;
+use crate::item::{Category, Item, ITEMS};
+use crate::mem::{Arc, OutOfMemory, Vec};
+use crate::preference::{Group, Preferences};
 use crate::text::{self, ParseError, Reason, Sink, Words};
 
 /// The only profile format that is understood (reference 7.6).
@@ -39,59 +41,6 @@ impl Mode {
     }
 }
 
-/// What has a setting of its own inside the category `file`. The order is the print order of reference 7.3.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Item {
-    /// `file::execute`
-    Execute,
-    /// `file::open`
-    Open,
-    /// `file::create`
-    Create,
-    /// `file::unlink`
-    Unlink,
-    /// `file::mkdir`
-    Mkdir,
-    /// `file::rmdir`
-    Rmdir,
-    /// `file::truncate`
-    Truncate,
-    /// `file::rename`
-    Rename,
-}
-
-/// Number of items.
-const ITEMS: usize = 8;
-
-impl Item {
-    /// All items in print order.
-    pub const ALL: [Item; ITEMS] = [
-        Item::Execute,
-        Item::Open,
-        Item::Create,
-        Item::Unlink,
-        Item::Mkdir,
-        Item::Rmdir,
-        Item::Truncate,
-        Item::Rename,
-    ];
-
-    /// The name behind `CONFIG::file::`.
-    pub const fn name(self) -> &'static [u8] {
-        match self {
-            Item::Execute => b"execute",
-            Item::Open => b"open",
-            Item::Create => b"create",
-            Item::Unlink => b"unlink",
-            Item::Mkdir => b"mkdir",
-            Item::Rmdir => b"rmdir",
-            Item::Truncate => b"truncate",
-            Item::Rename => b"rename",
-        }
-    }
-}
-
 /// A setting: mode and both log flags, which always travel together (reference 7.3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Config {
@@ -106,6 +55,10 @@ pub struct Config {
 impl Config {
     /// What a new profile, and an item that just got its own setting, starts from (quirk Q17).
     pub const NEW: Config = Config { mode: Mode::Disabled, grant_log: true, reject_log: true };
+    /// What counts where nothing is known: deny and say so.
+    pub const CLOSED: Config = Config { mode: Mode::Enforcing, grant_log: true, reject_log: true };
+    /// What counts before activation.
+    pub const INACTIVE: Config = Config { mode: Mode::Disabled, grant_log: false, reject_log: false };
 
     fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
         sink.put(b"={ mode=")?;
@@ -121,52 +74,79 @@ pub struct Profile {
     comment: Vec<u8>,
     default: Config,
     /// `None`: use the default.
-    file: Option<Config>,
-    /// `None`: use the category's, in the order of [`Item::ALL`].
+    categories: [Option<Config>; 5],
+    /// `None`: use the category's.
     items: [Option<Config>; ITEMS],
+    /// What follows from the three above: the setting of each item.
+    effective: [Config; ITEMS],
+    preferences: Preferences,
+    /// Which groups of `preferences` count, a bit each; the others are the global ones.
+    own: u8,
 }
 
 impl Profile {
     /// What the first line of a profile creates before it takes effect itself (reference 7.1).
-    pub(crate) const fn new() -> Self {
-        Profile { comment: Vec::new(), default: Config::NEW, file: None, items: [None; ITEMS] }
+    const fn new() -> Self {
+        Profile {
+            comment: Vec::new(),
+            default: Config::NEW,
+            categories: [None; 5],
+            items: [None; ITEMS],
+            effective: [Config::NEW; ITEMS],
+            preferences: Preferences::ZERO,
+            own: 0,
+        }
     }
 
-    pub(crate) fn copy(&self) -> Result<Self, OutOfMemory> {
-        Ok(Profile {
-            comment: self.comment.try_clone()?,
-            default: self.default,
-            file: self.file,
-            items: self.items,
-        })
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(Profile { comment: self.comment.try_clone()?, ..*self })
     }
 
-    pub(crate) fn memory(&self) -> usize {
-        core::mem::size_of::<Self>().saturating_add(self.comment.capacity_bytes())
+    fn bytes(&self) -> usize {
+        core::mem::size_of::<Self>().saturating_add(crate::link::SHARED).saturating_add(self.comment.len())
     }
 
     /// The effective setting: the item's own, else the category's, else the profile's (reference 7.3).
+    #[inline]
     pub fn config(&self, item: Item) -> Config {
-        self.items.get(item as usize).copied().flatten().or(self.file).unwrap_or(self.default)
+        self.effective.get(item as usize).copied().unwrap_or(Config::CLOSED)
     }
 
     /// Applies a line.
-    pub(crate) fn apply(&mut self, change: &Change<'_>) -> Result<(), OutOfMemory> {
+    fn apply(&mut self, change: &Change<'_>) -> Result<(), EditError> {
         match change {
             Change::Comment(words) => self.comment = comment(*words)?,
             Change::Default(value) => self.default = value.over(self.default),
-            Change::File(value) => self.file = value.over_own(self.file),
+            Change::Category(category, value) => {
+                if let Some(own) = self.categories.get_mut(*category as usize) {
+                    *own = value.over_own(*own);
+                }
+            }
             Change::Item(item, value) => {
                 if let Some(own) = self.items.get_mut(*item as usize) {
                     *own = value.over_own(*own);
                 }
             }
+            Change::Preference { group, value, column } => {
+                let bit = 1_u8.wrapping_shl(*group as u32);
+                if contains(value, b"use_default") {
+                    self.own &= !bit;
+                } else {
+                    let applied = self.preferences.apply(*group, value);
+                    applied.map_err(|reason| ParseError::new(*column, reason))?;
+                    self.own |= bit;
+                }
+            }
+        }
+        for ((effective, item), own) in self.effective.iter_mut().zip(Item::all()).zip(self.items.iter()) {
+            let category = self.categories.get(item.category() as usize).copied().flatten();
+            *effective = own.or(category).unwrap_or(self.default);
         }
         Ok(())
     }
 
     /// Prints the lines of the profile in the order of reference 7.8.
-    pub(crate) fn print(&self, number: u8, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+    fn print(&self, number: u8, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
         let key = |sink: &mut dyn Sink, key: &[u8]| {
             text::put_u32(sink, u32::from(number))?;
             sink.put(key)
@@ -176,16 +156,27 @@ impl Profile {
         sink.put(b"\n")?;
         key(sink, b"-CONFIG")?;
         self.default.print(sink)?;
-        for (item, own) in Item::ALL.iter().zip(self.items.iter()) {
+        for (item, own) in Item::all().zip(self.items.iter()) {
             if let Some(own) = own {
-                key(sink, b"-CONFIG::file::")?;
+                key(sink, b"-CONFIG::")?;
+                sink.put(item.category().name())?;
+                sink.put(b"::")?;
                 sink.put(item.name())?;
                 own.print(sink)?;
             }
         }
-        if let Some(own) = &self.file {
-            key(sink, b"-CONFIG::file")?;
-            own.print(sink)?;
+        for (category, own) in Category::ALL.iter().zip(self.categories.iter()) {
+            if let Some(own) = own {
+                key(sink, b"-CONFIG::")?;
+                sink.put(category.name())?;
+                own.print(sink)?;
+            }
+        }
+        for group in Group::ALL {
+            if self.own & 1_u8.wrapping_shl(group as u32) != 0 {
+                key(sink, b"-")?;
+                self.preferences.print(group, sink)?;
+            }
         }
         Ok(())
     }
@@ -205,10 +196,121 @@ fn comment(words: Words<'_>) -> Result<Vec<u8>, OutOfMemory> {
     Ok(comment)
 }
 
+/// The file `profile`: all profiles, and the preferences that they share.
+pub struct Profiles {
+    /// By number; as long as the highest defined profile asks for.
+    list: Vec<Option<Arc<Profile>>>,
+    global: Preferences,
+    version_given: bool,
+}
+
+impl Profiles {
+    pub(crate) const fn new() -> Self {
+        Profiles { list: Vec::new(), global: Preferences::DEFAULT, version_given: false }
+    }
+
+    /// The same profiles, shared.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
+        Ok(Profiles { list: self.list.try_clone()?, ..*self })
+    }
+
+    /// A profile, if it is defined.
+    #[inline]
+    pub fn get(&self, number: u8) -> Option<&Profile> {
+        self.list.get(usize::from(number))?.as_deref()
+    }
+
+    /// The preferences that are in effect for a profile.
+    pub fn preferences(&self, number: u8) -> Preferences {
+        let mut effective = self.global;
+        if let Some(profile) = self.get(number) {
+            for group in Group::ALL {
+                if profile.own & 1_u8.wrapping_shl(group as u32) != 0 {
+                    effective.take(group, &profile.preferences);
+                }
+            }
+        }
+        effective
+    }
+
+    /// Whether `PROFILE_VERSION` was written.
+    pub const fn version_given(&self) -> bool {
+        self.version_given
+    }
+
+    /// Executes a line (reference 7.1).
+    ///
+    /// # Errors
+    /// The line is wrong, or there is no memory for it. Nothing changed.
+    pub(crate) fn line(&mut self, line: &[u8]) -> Result<(), EditError> {
+        let (number, change) = match Line::parse(line)? {
+            None => return Ok(()),
+            Some(Line::Version) => {
+                self.version_given = true;
+                return Ok(());
+            }
+            Some(Line::Global { group, value, column }) => {
+                let applied = self.global.apply(group, value);
+                return applied.map_err(|reason| ParseError::new(column, reason).into());
+            }
+            Some(Line::Profile(number, change)) => (number, change),
+        };
+        let mut changed = match self.get(number) {
+            Some(profile) => profile.copy()?,
+            None => Profile::new(),
+        };
+        changed.apply(&change)?;
+        let changed = Arc::new(changed)?;
+        let place = usize::from(number);
+        while self.list.len() <= place {
+            self.list.push(None)?;
+        }
+        if let Some(profile) = self.list.get_mut(place) {
+            *profile = Some(changed);
+        }
+        Ok(())
+    }
+
+    /// Prints the file (reference 7.8).
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub(crate) fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+        sink.put(b"PROFILE_VERSION=")?;
+        text::put_u32(sink, PROFILE_VERSION)?;
+        sink.put(b"\n")?;
+        for group in Group::ALL {
+            self.global.print(group, sink)?;
+        }
+        for (profile, number) in self.list.iter().zip(0_u8..=255) {
+            if let Some(profile) = profile {
+                profile.print(number, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let own = self.list.len().saturating_mul(core::mem::size_of::<Option<Arc<Profile>>>());
+        self.list.iter().flatten().fold(own, |sum, profile| sum.saturating_add(profile.bytes()))
+    }
+
+    /// Gives unused memory back.
+    pub(crate) fn trim(&mut self) {
+        crate::table::trim(&mut self.list);
+    }
+}
+
 /// A parsed line of the profile file.
 pub(crate) enum Line<'a> {
     /// `PROFILE_VERSION=20090903`
     Version,
+    /// `PREFERENCE::group=...`
+    Global { group: Group, value: &'a [u8], column: u32 },
     /// `N-...`
     Profile(u8, Change<'a>),
 }
@@ -217,8 +319,9 @@ pub(crate) enum Line<'a> {
 pub(crate) enum Change<'a> {
     Comment(Words<'a>),
     Default(Value),
-    File(Value),
+    Category(Category, Value),
     Item(Item, Value),
+    Preference { group: Group, value: &'a [u8], column: u32 },
 }
 
 /// A parsed `config` (reference 7.2): what it says, and nothing about what it does not say.
@@ -295,8 +398,16 @@ impl<'a> Line<'a> {
                 _ => Err(fail(value_offset, Reason::BadProfileVersion)),
             };
         }
-        if key.starts_with(b"PREFERENCE") {
-            return Err(fail(0, Reason::PreferenceNotYet));
+        let preference = |key: &[u8]| {
+            let group = key.strip_prefix(b"PREFERENCE::")?;
+            Group::ALL.into_iter().find(|known| known.name() == group)
+        };
+        let value_column = column.saturating_add(text::column(value_offset)).saturating_sub(1);
+        if let Some(group) = preference(key) {
+            if contains(value, b"use_default") {
+                return Err(fail(value_offset, Reason::DefaultOfDefault));
+            }
+            return Ok(Some(Line::Global { group, value, column: value_column }));
         }
         let Some(dash) = key.iter().position(|byte| *byte == b'-') else {
             return Err(fail(0, Reason::UnknownProfileKey));
@@ -313,20 +424,24 @@ impl<'a> Line<'a> {
                 Value::UseDefault => return Err(fail(value_offset, Reason::DefaultOfDefault)),
                 set => Change::Default(set),
             },
-            b"CONFIG::file" => Change::File(config()?),
-            other => match other.strip_prefix(b"CONFIG::file::") {
-                Some(name) => match Item::ALL.into_iter().find(|item| item.name() == name) {
-                    Some(item) => Change::Item(item, config()?),
-                    None if LATER_FILE_ITEMS.contains(&name) => {
-                        return Err(fail(what_offset, Reason::ItemNotYet))
+            other => match (preference(other), other.strip_prefix(b"CONFIG::")) {
+                (Some(group), _) => Change::Preference { group, value, column: value_column },
+                (None, None) => return Err(fail(what_offset, Reason::UnknownProfileKey)),
+                (None, Some(place)) => {
+                    let colon = place.iter().position(|byte| *byte == b':').unwrap_or(place.len());
+                    let (category, item) = crate::pattern::cut(place, colon);
+                    let Some(category) = Category::from_name(category) else {
+                        return Err(fail(what_offset, Reason::UnknownCategory));
+                    };
+                    match item.strip_prefix(b"::") {
+                        None if item.is_empty() => Change::Category(category, config()?),
+                        Some(name) => match Item::from_name(category, name) {
+                            Some(item) => Change::Item(item, config()?),
+                            None => return Err(fail(what_offset, Reason::UnknownItem)),
+                        },
+                        None => return Err(fail(what_offset, Reason::UnknownItem)),
                     }
-                    None => return Err(fail(what_offset, Reason::UnknownItem)),
-                },
-                None if other.starts_with(b"PREFERENCE::") => {
-                    return Err(fail(what_offset, Reason::PreferenceNotYet));
                 }
-                None if is_later_category(other) => return Err(fail(what_offset, Reason::ItemNotYet)),
-                None => return Err(fail(what_offset, Reason::UnknownProfileKey)),
             },
         };
         Ok(Some(Line::Profile(number, change)))
@@ -344,37 +459,5 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
             Some((_, tail)) => rest = tail,
             None => return false,
         }
-    }
-}
-
-/// Items of `file` in TOMOYO 1.7 that have no ACL here yet (reference 7.3; both names of Q24).
-const LATER_FILE_ITEMS: [&[u8]; 17] = [
-    b"mkfifo",
-    b"mksock",
-    b"symlink",
-    b"rewrite",
-    b"mkblock",
-    b"mkchar",
-    b"link",
-    b"chmod",
-    b"chown",
-    b"chgrp",
-    b"ioctl",
-    b"chroot",
-    b"mount",
-    b"umount",
-    b"unmount",
-    b"pivot_root",
-    b"transit",
-];
-
-/// `CONFIG::network...`, `CONFIG::misc...`, `CONFIG::ipc...`, `CONFIG::capability...`.
-fn is_later_category(what: &[u8]) -> bool {
-    let categories: [&[u8]; 4] = [b"network", b"misc", b"ipc", b"capability"];
-    match what.strip_prefix(b"CONFIG::") {
-        Some(rest) => categories.iter().any(|category| {
-            rest.strip_prefix(*category).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"::"))
-        }),
-        None => false,
     }
 }

@@ -1,143 +1,152 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A table of shared parts with stable numbers: the domains and the groups of a policy.
+//! A table of named parts with stable numbers: the domains and the groups of a policy.
 //!
-//! Entries and tasks refer to a part by its slot, which stays the same while the part exists and is used again
-//! afterwards. The order in which the parts were made is kept beside, because that is the order in which they print.
-//!
-//! Snapshots share the parts. The first change of a part makes a private copy of it, the *hot* part, which further
-//! changes find again; so 1,000 lines about one domain copy it once. Its shared place is allocated together with the
-//! copy, so that putting it back ([`Table::cool`]) cannot fail.
+//! Entries and tasks refer to a part by its slot, which stays the same while the part exists. Slots are given in order, so
+//! the order of the slots is that in which the parts were made and in which they print; a slot is used again only when it
+//! was the last one. A snapshot shares all parts with the next one except those that an edit changed.
 
-use crate::mem::{Arc, OutOfMemory, UniqueArc, Vec};
+use crate::hash;
+use crate::link::{Link, Node};
+use crate::map::Map;
+use crate::mem::{OutOfMemory, Vec};
 
 /// What a table can hold.
-pub(crate) trait Part: Sized {
-    /// A copy with room for one element more in the list that grows.
-    ///
-    /// # Errors
-    /// Out of memory.
-    fn copy(&self) -> Result<Self, OutOfMemory>;
-    /// Gives unused memory back, as far as possible.
-    fn trim(&mut self);
-    /// Bytes of everything that the part owns, without the part itself.
-    fn memory(&self) -> usize;
+pub(crate) trait Part: Node {
+    /// The name by which it is found; `None`: it cannot be found any more.
+    fn name(&self) -> Option<&[u8]>;
+    /// Bytes of everything that the part owns, itself included, exact lengths.
+    fn bytes(&self) -> usize;
 }
 
 /// The table.
 pub(crate) struct Table<T> {
-    slots: Vec<Option<Arc<T>>>,
-    /// The used slots, oldest part first.
-    order: Vec<u32>,
-    /// The part that is being changed, and its slot. Always `None` in a committed policy.
-    hot: Option<(u32, UniqueArc<T>)>,
+    parts: Map<Link<T>>,
+    names: Map<u32>,
+    /// The slot of the next part.
+    next: u32,
+    seed: u64,
+    /// Bytes of the parts.
+    bytes: usize,
 }
 
 impl<T: Part> Table<T> {
-    pub(crate) const fn new() -> Self {
-        Table { slots: Vec::new(), order: Vec::new(), hot: None }
-    }
-
-    /// A table with the same parts, shared. `self` has no hot part.
-    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(Table { slots: self.slots.try_clone()?, order: self.order.try_clone()?, hot: None })
+    pub(crate) const fn new(seed: u64) -> Self {
+        Table { parts: Map::new(), names: Map::new(), next: 0, seed, bytes: 0 }
     }
 
     /// The part in `slot`.
+    #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&T> {
-        match &self.hot {
-            Some((hot, part)) if *hot == slot => Some(part),
-            _ => self.slots.get(slot as usize)?.as_deref(),
-        }
+        self.parts.get(slot).next().map(Link::get)
     }
 
     /// All parts with their slots, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.order.iter().filter_map(|slot| self.get(*slot).map(|part| (*slot, part)))
+        (0..self.next).filter_map(|slot| self.get(slot).map(|part| (slot, part)))
     }
 
-    /// The first part for which `wanted` is true.
-    pub(crate) fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<u32> {
-        self.iter().find(|(_, part)| wanted(part)).map(|(slot, _)| slot)
+    fn hash(&self, name: &[u8]) -> u32 {
+        hash::fold(hash::bytes(self.seed, name))
     }
 
-    /// The part in `slot` for changing; `Ok(None)` if the slot is empty.
+    /// The slot of a name.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<u32> {
+        let is = |slot: &u32| self.get(*slot).and_then(Part::name) == Some(name);
+        self.names.get(self.hash(name)).copied().find(is)
+    }
+
+    /// Changes a part; `Ok(None)` if the slot is empty. The name must not change, except to be taken back.
     ///
     /// # Errors
-    /// Out of memory. The part is unchanged.
-    pub(crate) fn edit(&mut self, slot: u32) -> Result<Option<&mut T>, OutOfMemory> {
-        if !self.hot.as_ref().is_some_and(|(hot, _)| *hot == slot) {
-            self.cool();
-            let Some(part) = self.get(slot) else {
-                return Ok(None);
-            };
-            let copy = UniqueArc::new(part.copy()?)?;
-            self.hot = Some((slot, copy));
-        }
-        Ok(self.hot.as_mut().map(|(_, part)| &mut **part))
-    }
-
-    /// Puts the hot part back to where it is shared.
-    pub(crate) fn cool(&mut self) {
-        let Some((slot, mut part)) = self.hot.take() else {
-            return;
+    /// Out of memory, of the table or of `change`.
+    pub(crate) fn change<R, E: From<OutOfMemory>>(
+        &mut self,
+        slot: u32,
+        change: impl FnOnce(&mut T) -> Result<R, E>,
+    ) -> Result<Option<R>, E> {
+        let Some(link) = self.parts.edit(slot, |_| true)? else {
+            return Ok(None);
         };
-        part.trim();
-        if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = Some(part.into_arc());
-        }
+        let before = link.get().bytes();
+        let part = link.edit()?;
+        let result = change(part);
+        let after = part.bytes();
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
+        result.map(Some)
     }
 
     /// Adds a part as the newest one.
     ///
     /// # Errors
-    /// Out of memory. The table holds what it held.
+    /// Out of memory, or no numbers are left. The table holds what it held.
     pub(crate) fn insert(&mut self, part: T) -> Result<u32, OutOfMemory> {
-        let part = Arc::new(part)?;
-        let free = match self.slots.iter().position(Option::is_none) {
-            Some(free) => free,
-            None => {
-                self.slots.push(None)?;
-                self.slots.len().saturating_sub(1)
+        let slot = self.next;
+        let after = slot.checked_add(1).ok_or(OutOfMemory)?;
+        let hash = part.name().map(|name| self.hash(name));
+        let bytes = part.bytes();
+        self.parts.insert(slot, Link::new(part)?)?;
+        if let Some(hash) = hash {
+            if let Err(error) = self.names.insert(hash, slot) {
+                self.parts.remove(slot, |_| true)?;
+                return Err(error);
             }
-        };
-        let slot = u32::try_from(free).map_err(|_| OutOfMemory)?;
-        // If this fails the slot made above stays empty and is the next one to be taken.
-        self.order.push(slot)?;
-        if let Some(place) = self.slots.get_mut(free) {
-            *place = Some(part);
         }
+        self.next = after;
+        self.bytes = self.bytes.saturating_add(bytes);
         Ok(slot)
     }
 
+    /// Makes a part one that cannot be found by its name any more.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn unname(&mut self, slot: u32) -> Result<(), OutOfMemory> {
+        if let Some(hash) = self.get(slot).and_then(Part::name).map(|name| self.hash(name)) {
+            self.names.remove(hash, |named| *named == slot)?;
+        }
+        Ok(())
+    }
+
     /// Removes a part; its slot becomes free.
-    pub(crate) fn remove(&mut self, slot: u32) {
-        if self.hot.as_ref().is_some_and(|(hot, _)| *hot == slot) {
-            self.hot = None;
+    ///
+    /// # Errors
+    /// Out of memory; the part is there, perhaps without its name.
+    pub(crate) fn remove(&mut self, slot: u32) -> Result<(), OutOfMemory> {
+        let Some(bytes) = self.get(slot).map(Part::bytes) else {
+            return Ok(());
+        };
+        self.unname(slot)?;
+        self.parts.remove(slot, |_| true)?;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        while self.next > 0 && self.get(self.next.wrapping_sub(1)).is_none() {
+            self.next = self.next.wrapping_sub(1);
         }
-        if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = None;
-        }
-        if let Some(position) = self.order.iter().position(|used| *used == slot) {
-            self.order.remove(position);
-        }
-        while self.slots.last().is_some_and(Option::is_none) {
-            let last = self.slots.len().saturating_sub(1);
-            self.slots.remove(last);
-        }
+        Ok(())
     }
 
-    /// Puts the hot part back and gives unused memory back.
-    pub(crate) fn settle(&mut self) {
-        self.cool();
-        trim(&mut self.slots);
-        trim(&mut self.order);
-    }
-
-    pub(crate) fn memory(&self) -> usize {
-        let own = self.slots.capacity_bytes().saturating_add(self.order.capacity_bytes());
-        self.iter().fold(own, |sum, (_, part)| {
-            sum.saturating_add(core::mem::size_of::<T>()).saturating_add(part.memory())
+    /// A table with the same parts, shared.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
+        Ok(Table {
+            parts: self.parts.share()?,
+            names: self.names.share()?,
+            next: self.next,
+            seed: self.seed,
+            bytes: self.bytes,
         })
+    }
+
+    /// Makes everything shared.
+    pub(crate) fn freeze(&mut self) {
+        self.parts.freeze();
+        self.names.freeze();
+    }
+
+    /// Bytes of the table and its parts.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes.saturating_add(self.parts.bytes()).saturating_add(self.names.bytes())
     }
 }
 
@@ -150,11 +159,4 @@ pub(crate) fn trim<T: Clone>(list: &mut Vec<T>) {
             *list = exact;
         }
     }
-}
-
-/// A copy of a list with room for one element more.
-pub(crate) fn copy_with_room<T: Clone>(list: &Vec<T>) -> Result<Vec<T>, OutOfMemory> {
-    let mut copy = Vec::with_capacity(list.len().saturating_add(1))?;
-    copy.extend_from_slice(list)?;
-    Ok(copy)
 }

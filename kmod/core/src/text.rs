@@ -67,6 +67,11 @@ impl<'a> Words<'a> {
         self.line.get(self.at..).unwrap_or(&[])
     }
 
+    /// The raw bytes from a column up to the end of the last word taken.
+    pub(crate) fn slice_from(&self, column: u32) -> &'a [u8] {
+        self.line.get((column as usize).saturating_sub(1)..self.at).unwrap_or(&[])
+    }
+
     /// The next word without taking it.
     pub fn peek(&self) -> Option<(u32, &'a [u8])> {
         let mut ahead = *self;
@@ -126,6 +131,53 @@ pub(crate) fn normalise(words: Words<'_>) -> Result<Vec<u8>, OutOfMemory> {
         text.extend_from_slice(word)?;
     }
     Ok(text)
+}
+
+/// A line whose words stand one blank apart, so that the name of a domain can be borrowed from it.
+pub struct Normal<'a> {
+    line: &'a [u8],
+    /// The normalised line, if `line` is another one.
+    copy: Option<Vec<u8>>,
+}
+
+impl<'a> Normal<'a> {
+    /// Normalises a line; one that is normal already is not copied.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn new(line: &'a [u8]) -> Result<Normal<'a>, OutOfMemory> {
+        let mut end = 0_usize;
+        let normal = line.iter().all(|byte| !is_space(*byte) || *byte == b' ')
+            && Words::new(line).all(|(column, word)| {
+                let gap = (column as usize).saturating_sub(1).saturating_sub(end);
+                let single = if end == 0 { gap == 0 } else { gap == 1 };
+                end = (column as usize).saturating_sub(1).saturating_add(word.len());
+                single
+            });
+        let copy = if normal { None } else { Some(normalise(Words::new(line))?) };
+        Ok(Normal { line, copy })
+    }
+
+    /// The normalised line.
+    pub fn bytes(&self) -> &[u8] {
+        self.copy.as_deref().unwrap_or(self.line)
+    }
+
+    /// An error in the normalised line as one in the line as written.
+    pub fn restore(&self, error: ParseError) -> ParseError {
+        let Some(copy) = &self.copy else {
+            return error;
+        };
+        let mut column = error.column;
+        for ((normal, word), (written, _)) in Words::new(copy).zip(Words::new(self.line)) {
+            // One behind the last byte of a word still belongs to it: something is missing there.
+            let inside = error.column.wrapping_sub(normal);
+            if inside as usize <= word.len() {
+                column = written.saturating_add(inside);
+            }
+        }
+        ParseError { column, ..error }
+    }
 }
 
 /// A copy of `bytes` with exactly the capacity that it needs.

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which domain a program leads to.
 //!
-//! Reference 6.3. The answer is not a name in memory but its two parts, so that the usual case, a domain that exists,
-//! allocates nothing.
+//! Reference 6.3 and 6.6. The answer is not a name in memory but its two parts. Names up to [`ON_STACK`] bytes are put
+//! together on the stack to find the domain; only longer ones allocate.
 
 use crate::domain::DomainId;
-use crate::exception::Rule;
-use crate::mem::{Arc, OutOfMemory, Vec};
+use crate::mem::{OutOfMemory, Vec};
 use crate::name::{Name, ROOT_DOMAIN};
 use crate::policy::Policy;
 use crate::text::Sink;
 
 /// Longest name in bytes of a domain that is made automatically (reference 1.6).
 pub const MAX_NAME: usize = 4085;
+
+/// Longest name in bytes that is looked up without memory.
+const ON_STACK: usize = 256;
 
 /// The domain after an execve.
 #[derive(Clone, Copy)]
@@ -32,24 +34,23 @@ pub fn next_domain<'a>(policy: &'a Policy, current: DomainId, program: Name<'a>)
         return NextDomain(Next::Stay { id: current, name: &[] });
     };
     let (old, last) = (domain.name(), domain.last_word());
-    let says = |rules: &Vec<Arc<Rule>>| {
-        let mut applies = false;
-        for rule in rules.iter().filter(|rule| rule.applies(old, last, program.as_bytes())) {
-            if rule.negative {
-                return false; // A no_ rule wins, whatever the order.
-            }
-            applies = true;
-        }
-        applies
-    };
     let stay = NextDomain(Next::Stay { id: current, name: old });
-    if says(&policy.initialize) {
+    if policy.exceptions.get().initialize.say(old, last, program.as_bytes()) {
         NextDomain(Next::Child { base: ROOT_DOMAIN, program })
-    } else if (!policy.is_active() && old == ROOT_DOMAIN) || says(&policy.keep) {
+    } else if (!policy.is_active() && old == ROOT_DOMAIN)
+        || policy.exceptions.get().keep.say(old, last, program.as_bytes())
+    {
         stay
     } else {
         NextDomain(Next::Child { base: old, program })
     }
+}
+
+/// The domain that a task in `current` asks for without execve: `word` begins with `//` (reference 6.6). `None` if
+/// `current` is not known or the word is not of that form.
+pub fn transit_domain<'a>(policy: &'a Policy, current: DomainId, word: Name<'a>) -> Option<NextDomain<'a>> {
+    let base = policy.domain(current)?.name();
+    word.as_bytes().starts_with(b"//").then_some(NextDomain(Next::Child { base, program: word }))
 }
 
 impl<'a> NextDomain<'a> {
@@ -58,15 +59,35 @@ impl<'a> NextDomain<'a> {
         matches!(self.0, Next::Stay { .. })
     }
 
-    /// The domain, if it exists and its name is not too long to be reached (reference 6.2, step 6). Allocates nothing.
-    pub fn find(&self, policy: &Policy) -> Option<DomainId> {
-        match self.0 {
-            Next::Stay { id, .. } => Some(id),
-            Next::Child { .. } if self.is_too_long() => None,
-            Next::Child { base, program } => policy.find_domain_by(|name| {
-                name.strip_prefix(base).and_then(|rest| rest.strip_prefix(b" ")) == Some(program.as_bytes())
-            }),
+    /// The domain, if it exists and its name is not too long to be reached (reference 6.2, step 6).
+    ///
+    /// # Errors
+    /// Out of memory, for long names only.
+    pub fn find(&self, policy: &Policy) -> Result<Option<DomainId>, OutOfMemory> {
+        let (base, program) = match self.0 {
+            Next::Stay { id, .. } => return Ok(Some(id)),
+            Next::Child { .. } if self.is_too_long() => return Ok(None),
+            Next::Child { base, program } => (base, program.as_bytes()),
+        };
+        let mut short = [0; ON_STACK];
+        if let Some(name) = short.get_mut(..self.name_len()) {
+            let bytes = base.iter().chain(b" ").chain(program);
+            for (place, byte) in name.iter_mut().zip(bytes) {
+                *place = *byte;
+            }
+            return Ok(policy.find_domain(name));
         }
+        Ok(policy.find_domain(&self.name()?))
+    }
+
+    /// The name.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn name(&self) -> Result<Vec<u8>, OutOfMemory> {
+        let mut name = Vec::with_capacity(self.name_len())?;
+        self.print(&mut name)?;
+        Ok(name)
     }
 
     /// Length of the name in bytes.

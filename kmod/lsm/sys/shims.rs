@@ -30,6 +30,7 @@ extern "C" {
     pub(super) fn sekisho_task_info(info: *mut sekisho_core::task::Task);
     pub(super) fn sekisho_global_pid() -> u32;
     pub(super) fn sekisho_seconds() -> u64;
+    pub(super) fn sekisho_random() -> u64;
     pub(super) fn sekisho_nofs_enter() -> u32;
     pub(super) fn sekisho_nofs_leave(flags: u32);
     pub(super) fn sekisho_buffer_alloc(size: usize) -> *mut c_void;

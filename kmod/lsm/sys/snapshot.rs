@@ -36,7 +36,8 @@ static ALIVE: AtomicU32 = AtomicU32::new(0);
 
 /// Publishes the empty policy. Called once, before any hook.
 pub(super) fn init() -> Result {
-    let policy = Policy::new()?;
+    // SAFETY: No requirements.
+    let policy = Policy::with_key(unsafe { shims::sekisho_random() })?;
     let node = KBox::new(Node { policy, next: null_mut() }, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
     ALIVE.fetch_add(1, Ordering::Relaxed);
     CURRENT.store(KBox::into_raw(node), Ordering::Release);
@@ -159,8 +160,7 @@ extern "C" fn sekisho_rs_reap() {
         // From here on nobody can enter a domain that is deleted in the current snapshot.
         wait_for_readers();
         let Ok(mut edit) = writer.edit() else { break };
-        edit.collect();
-        if writer.publish(edit).is_err() {
+        if edit.collect().is_err() || writer.publish(edit).is_err() {
             break;
         }
     }

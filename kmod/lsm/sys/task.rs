@@ -19,7 +19,8 @@ pub(crate) struct Blob {
     /// Where the task returns to when the execve in progress fails; meaningful while `pending` is set.
     previous: AtomicU64,
     pending: AtomicU32,
-    _reserved: AtomicU32,
+    /// `task.state[0]` to `[2]` (reference 0.1), a byte each.
+    state: AtomicU32,
 }
 
 // SEKISHO_TASK_BLOB in sekisho.h asks for this and for the room to align it.
@@ -69,6 +70,18 @@ impl Blob {
             .then(|| DomainId::from_bits(self.previous.load(Ordering::Relaxed)))
     }
 
+    /// The state bytes.
+    pub(crate) fn state(&self) -> [u8; 3] {
+        let [first, second, third, _] = self.state.load(Ordering::Relaxed).to_le_bytes();
+        [first, second, third]
+    }
+
+    /// Sets the state bytes.
+    pub(crate) fn set_state(&self, state: [u8; 3]) {
+        let [first, second, third] = state;
+        self.state.store(u32::from_le_bytes([first, second, third, 0]), Ordering::Relaxed);
+    }
+
     /// Remembers or forgets the domain before the execve.
     pub(crate) fn set_pending(&self, previous: Option<DomainId>) {
         if let Some(previous) = previous {
@@ -90,7 +103,20 @@ pub(crate) fn info() -> Task {
     // SAFETY: `struct sekisho_task_info` has the layout of `Task` (checked above in size); the C side writes 0 or 1 to the
     // byte that is a `bool` here.
     unsafe { shims::sekisho_task_info(&mut task) };
+    task.state = Blob::current().state();
     task
+}
+
+/// Sets the state bytes of the calling task that an entry assigns (reference 5.5).
+pub(crate) fn set_state(set: [Option<u8>; 3]) {
+    if set == [None; 3] {
+        return;
+    }
+    let mut state = Blob::current().state();
+    for (byte, new) in state.iter_mut().zip(set) {
+        *byte = new.unwrap_or(*byte);
+    }
+    Blob::current().set_state(state);
 }
 
 /// The calling thread's id in the initial pid namespace.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use sekisho_core::edit::Cursor;
 use sekisho_core::engine::decide;
+use sekisho_core::facts::Facts;
 use sekisho_core::mem::Vec as CoreVec;
 use sekisho_core::name::Name;
 use sekisho_core::policy::Policy;
@@ -77,7 +78,7 @@ impl FakeKernel {
         let domain = policy.find_domain(DOMAIN.as_bytes()).unwrap();
         let task = Task { uid, ..Task::default() };
         let path = Name::new(path.as_bytes()).unwrap();
-        decide(&policy, domain, &task, &Request::Path { op: PathOp::Read, path }).granted
+        decide(&policy, domain, &Facts::new(&task), &Request::Path { op: PathOp::Read, path }).granted
     }
 
     /// Both policies as text.
@@ -119,7 +120,7 @@ impl FakeKernel {
         };
         match result {
             Ok(()) => {
-                edit.collect();
+                edit.collect().unwrap();
                 let next = edit.commit();
                 self.0.policy.replace(next);
             }

@@ -10,12 +10,6 @@
 pub enum Reason {
     /// The first word of a domain_policy line is no keyword.
     UnknownAcl,
-    /// A TOMOYO 1.7 ACL of a later version.
-    AclNotYet,
-    /// The form `4 /path`.
-    OldNumericAcl,
-    /// `ignore_global_allow_read` and `ignore_global_allow_env`.
-    AttributeNotYet,
     /// An ACL without (enough) paths.
     MissingPath,
     /// Not a valid word (reference 1.3).
@@ -28,26 +22,90 @@ pub enum Reason {
     MissingNumber,
     /// Not a number, a range or `@GROUP`.
     BadNumber,
+    /// `4 /directory/`.
+    OldFormOfDirectory,
+    /// `allow_mkblock` or `allow_mkchar` without major or minor number.
+    MissingDeviceNumber,
+    /// `allow_mount` without flags.
+    MissingFlags,
+    /// `allow_env` without a name.
+    MissingVariable,
+    /// Not the name of an environment variable.
+    BadVariable,
+    /// `allow_capability` without a name.
+    MissingCapability,
+    /// Not one of the 32 capabilities.
+    UnknownCapability,
+    /// `allow_signal` without a number.
+    MissingSignal,
+    /// Not a signal number.
+    BadSignal,
+    /// `allow_network` without protocol.
+    MissingProtocol,
+    /// `allow_network` without operation.
+    MissingNetworkOperation,
+    /// `allow_network` without address.
+    MissingAddress,
+    /// Not an address.
+    BadAddress,
+    /// An address group member that is no address.
+    BadAddressMember,
+    /// A line without its port.
+    MissingPort,
+    /// `deny_autobind` with something else.
+    BadPorts,
+    /// A file that is not absolute, or a directory.
+    BadFile,
+    /// `file_pattern` without a wildcard.
+    NoWildcard,
+    /// A category that is not one of the five.
+    UnknownCategory,
+    /// A preference that mentions no key of its group.
+    EmptyPreference,
+    /// A number of a preference that is none.
+    BadPreferenceNumber,
+    /// `select pid=N` where there are no tasks.
+    SelectTask,
+    /// `select pid=` with something else than a number.
+    BadPid,
     /// More words than the line can have.
     SurplusWord,
     /// `if` twice.
     SecondIf,
     /// `if` at the end.
     EmptyCondition,
-    /// `; set`.
-    SetNotYet,
+    /// `;` without `set`, or `; set` at the end.
+    NoAssignment,
+    /// Something else than `task.state[N]=V` behind `; set`.
+    BadAssignment,
+    /// A state byte beyond 255.
+    BadStateValue,
+    /// A state byte that is set twice.
+    SecondAssignment,
+    /// `; set ... if ...`.
+    IfBehindSet,
     /// A test without `=` or `!=`.
     NoOperator,
+    /// Nothing before or behind the operator.
+    MissingOperand,
     /// One side of a test is no keyword and no number.
     UnknownOperand,
-    /// A TOMOYO 1.7 keyword of a later version.
-    OperandNotYet,
+    /// `exec.realpath` and its relatives on the right, or a word in quotes on the left.
+    TextOnWrongSide,
+    /// A text compared with something that has no quotes.
+    NoQuotes,
+    /// A number compared with a word in quotes or with `NULL`.
+    QuotesAgainstNumber,
+    /// Not a valid word between quotes.
+    BadQuotedWord,
+    /// Not a decimal number between `exec.argv[` and `]`.
+    BadArgumentIndex,
+    /// Not the name of a variable between `exec.envp[` and `]`.
+    BadVariableName,
     /// `@GROUP=...`.
     GroupOnLeft,
     /// `select` before something that is not a domain.
     SelectWithoutDomain,
-    /// `select pid=N` and its relatives.
-    SelectNotYet,
     /// Not a domain name (reference 1.4).
     BadDomainName,
     /// An attribute or ACL before any domain line.
@@ -66,8 +124,6 @@ pub enum Reason {
     ProfileZeroUndefined,
     /// The first word of an exception_policy line is no directive.
     UnknownDirective,
-    /// A TOMOYO 1.7 directive of a later version.
-    DirectiveNotYet,
     /// A directive that TOMOYO 1.7 itself had removed.
     RemovedDirective,
     /// A transition directive without its program.
@@ -92,12 +148,8 @@ pub enum Reason {
     NoEquals,
     /// A profile line that is neither of the known forms.
     UnknownProfileKey,
-    /// A category or item of TOMOYO 1.7 of a later version.
-    ItemNotYet,
     /// An item that TOMOYO 1.7 does not have.
     UnknownItem,
-    /// `PREFERENCE`.
-    PreferenceNotYet,
     /// A value that says nothing.
     EmptyConfig,
     /// `use_default` for the default itself.
@@ -113,16 +165,7 @@ impl Reason {
     pub const fn message(&self) -> &'static str {
         match self {
             Reason::UnknownAcl => {
-                "unknown keyword; expected a domain (<kernel> ...), use_profile, quota_exceeded, transition_failed or an ACL such as allow_read"
-            }
-            Reason::AclNotYet => {
-                "this version does not have this ACL yet; it has allow_read, allow_write, allow_read/write, allow_execute, allow_create, allow_unlink, allow_mkdir, allow_rmdir, allow_rename and allow_truncate"
-            }
-            Reason::OldNumericAcl => {
-                "the old form with a number is not accepted; write allow_read for 4, allow_write for 2, allow_execute for 1"
-            }
-            Reason::AttributeNotYet => {
-                "this version does not have global allow_read and allow_env lists yet, so there is nothing to ignore; remove the line"
+                "unknown keyword; expected a domain (<kernel> ...), an attribute such as use_profile, or an ACL such as allow_read"
             }
             Reason::MissingPath => "a path is missing; write a path, a pattern or @GROUP",
             Reason::BadPath => {
@@ -134,22 +177,116 @@ impl Reason {
             Reason::BadNumber => {
                 "not a number; write decimal, octal (0644) or hexadecimal (0x1F) up to 64 bits without sign, a range MIN-MAX, or @GROUP"
             }
+            Reason::OldFormOfDirectory => {
+                "the old form with a number does not take directories; write allow_read or another keyword with the path"
+            }
+            Reason::MissingDeviceNumber => {
+                "a device number is missing; write path, mode, major and minor number"
+            }
+            Reason::MissingFlags => {
+                "the flags are missing; write device, directory, type and flags, such as 0x0"
+            }
+            Reason::MissingVariable => {
+                "the name of an environment variable is missing"
+            }
+            Reason::BadVariable => {
+                "not the name of an environment variable; write a valid word without ="
+            }
+            Reason::MissingCapability => {
+                "a capability is missing; write one of the names such as SYS_TIME"
+            }
+            Reason::UnknownCapability => {
+                "no such capability; the names are those of reference 4.10, such as use_route, SYS_TIME or conceal_mount, and letters count"
+            }
+            Reason::MissingSignal => {
+                "the signal is missing; write its number and the name of a domain"
+            }
+            Reason::BadSignal => {
+                "not a signal; write a decimal number from 0 to 65535 without sign"
+            }
+            Reason::MissingProtocol => {
+                "the protocol is missing or unknown; write TCP, UDP or RAW"
+            }
+            Reason::MissingNetworkOperation => {
+                "the operation is missing or not possible for the protocol; TCP has bind, listen, connect and accept, UDP and RAW have bind and connect"
+            }
+            Reason::MissingAddress => {
+                "the address is missing; write an address, a range or @GROUP, then the port"
+            }
+            Reason::BadAddress => {
+                "not an address; write IPv4 as 1.2.3.4 (each 0 to 255), IPv6 as eight groups of hexadecimal digits without ::, a range MIN-MAX of one family, or @GROUP"
+            }
+            Reason::BadAddressMember => {
+                "not an address or range; write IPv4 as 1.2.3.4 (each 0 to 255), IPv6 as eight groups of hexadecimal digits without ::, or MIN-MAX of one family"
+            }
+            Reason::MissingPort => {
+                "the port is missing; write a number or a range"
+            }
+            Reason::BadPorts => {
+                "not a port or a range of ports; write decimal numbers from 0 to 65535, such as 1024 or 1024-1030"
+            }
+            Reason::BadFile => {
+                "not a file; write an absolute path without / at the end; wildcards are allowed"
+            }
+            Reason::NoWildcard => {
+                "file_pattern needs a wildcard; a name without one stays what it is anyway"
+            }
+            Reason::UnknownCategory => {
+                "no such category; there are file, network, misc, ipc and capability"
+            }
+            Reason::EmptyPreference => {
+                "the value names nothing of this group; audit has max_grant_log, max_reject_log, task_info and path_info, learning has verbose, max_entry, exec.realpath, exec.argv0 and symlink.target, permissive has verbose, enforcing has verbose and penalty, each with =yes, =no or =NUMBER and no blank before or behind the ="
+            }
+            Reason::BadPreferenceNumber => {
+                "not a number; write a decimal number from 0 to 4294967295 directly behind the ="
+            }
+            Reason::SelectTask => {
+                "no such task here; select a domain by its name"
+            }
+            Reason::BadPid => {
+                "not a process id; write a decimal number"
+            }
             Reason::SurplusWord => {
                 "more words than this line can have; remove them (a condition begins with the word if; write a blank inside a name as \\040)"
             }
             Reason::SecondIf => "a second if; join the tests of one condition with blanks",
             Reason::EmptyCondition => "nothing follows if; add a test such as task.uid=0 or remove the word if",
-            Reason::SetNotYet => "this version does not have ; set yet; remove it",
-            Reason::NoOperator => "a test needs = or != without blanks around it, such as task.uid=0",
-            Reason::UnknownOperand => {
-                "unknown word in a test; expected task.uid, .euid, .suid, .fsuid, .gid, .egid, .sgid, .fsgid, .pid, .ppid, .state[0] to .state[2], .type, execute_handler, a number, a range, or @GROUP on the right side"
+            Reason::NoAssignment => "; begins a list of assignments; write ; set task.state[0]=1 or remove it",
+            Reason::BadAssignment => {
+                "not an assignment; write task.state[N]=V without blanks, N being 0, 1 or 2 and V a number from 0 to 255"
             }
-            Reason::OperandNotYet => "this version does not have this condition keyword yet; it has task.* and numbers",
+            Reason::BadStateValue => "not a value for a state byte; write a number from 0 to 255",
+            Reason::SecondAssignment => "this state byte is set twice; keep one of the assignments",
+            Reason::IfBehindSet => "the tests come before the assignments; write if ... ; set ...",
+            Reason::NoOperator => "a test needs = or != without blanks around it, such as task.uid=0",
+            Reason::MissingOperand => {
+                "one side of the test is missing; write both sides without blanks around = or !=, such as task.uid=0"
+            }
+            Reason::UnknownOperand => {
+                "unknown word in a test; expected task.uid and its relatives, exec.argc, exec.envc, path1.uid and its relatives, a file type, a permission bit such as setuid, execute_handler, a number, a range, or @GROUP on the right side"
+            }
+            Reason::TextOnWrongSide => {
+                "exec.realpath, symlink.target, exec.argv[N] and exec.envp[\"NAME\"] stand on the left side only, words in quotes and NULL on the right side of these only"
+            }
+            Reason::NoQuotes => {
+                "a text is compared with a word in quotes, such as exec.argv[0]=\"-c\"; exec.realpath and symlink.target also with @GROUP, exec.envp[\"NAME\"] also with NULL"
+            }
+            Reason::QuotesAgainstNumber => {
+                "the left side is a number; write a number, a range, a keyword or @GROUP without quotes"
+            }
+            Reason::BadQuotedWord => {
+                "not a valid word in quotes; a backslash must begin \\\\, \\ooo (octal of a byte that is not printable) or a wildcard, and \\{...\\} must fill a directory name"
+            }
+            Reason::BadArgumentIndex => {
+                "not the index of an argument; write a decimal number without 0 in front, such as exec.argv[1]"
+            }
+            Reason::BadVariableName => {
+                "not the name of a variable; write it in quotes, not empty and without =, such as exec.envp[\"PATH\"]"
+            }
             Reason::GroupOnLeft => "a group can stand on the right side of a test only; swap the sides",
             Reason::SelectWithoutDomain => {
                 "select takes a domain name only; remove the word select before an attribute or ACL"
             }
-            Reason::SelectNotYet => "this version does not have this form of select yet; write select <kernel> ...",
             Reason::BadDomainName => {
                 "not a domain name; write <kernel> and program paths, each beginning with / and without wildcards"
             }
@@ -163,10 +300,7 @@ impl Reason {
                 "a new domain gets profile 0, which is not defined; write 0-CONFIG=... to profile first"
             }
             Reason::UnknownDirective => {
-                "unknown directive; expected initialize_domain, no_initialize_domain, keep_domain, no_keep_domain, path_group or number_group"
-            }
-            Reason::DirectiveNotYet => {
-                "this version does not have this directive yet; it has initialize_domain, no_initialize_domain, keep_domain, no_keep_domain, path_group and number_group"
+                "unknown directive; expected initialize_domain, keep_domain (both also with no_), aggregator, allow_read, allow_env, file_pattern, deny_rewrite, path_group, number_group, address_group or deny_autobind"
             }
             Reason::RemovedDirective => {
                 "TOMOYO 1.7 removed this directive; use conditions (exec.realpath, exec.argv[0]) or domain transition rules instead"
@@ -192,20 +326,16 @@ impl Reason {
             Reason::ReversedRange => "the range ends before it begins; write the smaller number first",
             Reason::NoEquals => "a profile line has the form KEY=VALUE",
             Reason::UnknownProfileKey => {
-                "unknown key; expected PROFILE_VERSION, N-COMMENT, N-CONFIG, N-CONFIG::file or N-CONFIG::file::ITEM"
-            }
-            Reason::ItemNotYet => {
-                "this version does not have this category or item yet; it has file with execute, open, create, unlink, mkdir, rmdir, truncate and rename"
+                "unknown key; expected PROFILE_VERSION, PREFERENCE::GROUP, N-COMMENT, N-CONFIG, N-CONFIG::CATEGORY, N-CONFIG::CATEGORY::ITEM or N-PREFERENCE::GROUP"
             }
             Reason::UnknownItem => {
-                "no such item; file has execute, open, create, unlink, mkdir, rmdir, truncate and rename"
+                "no such item in this category; its items are those of reference 7.3, such as file::open, network::inet_tcp_bind, misc::env, ipc::signal or capability::SYS_TIME"
             }
-            Reason::PreferenceNotYet => "this version does not have PREFERENCE lines yet; remove the line",
             Reason::EmptyConfig => {
                 "the value says nothing; write mode=disabled, learning, permissive or enforcing, grant_log=yes or no, reject_log=yes or no, or use_default"
             }
             Reason::DefaultOfDefault => {
-                "CONFIG is the default itself; use_default is for CONFIG::file and CONFIG::file::ITEM"
+                "this is the default itself; use_default is for a category, an item or a profile's own preferences"
             }
             Reason::BadProfileVersion => "only profiles of version 20090903 are understood",
             Reason::BadManager => {

@@ -10,6 +10,7 @@ use crate::support::{parse_request, parse_task, write, File};
 use sekisho_core::domain::DomainId;
 use sekisho_core::edit::EditError;
 use sekisho_core::engine::decide;
+use sekisho_core::facts::Facts;
 use sekisho_core::learn::Learned;
 use sekisho_core::mem::Vec as Text;
 use sekisho_core::name::Name;
@@ -84,7 +85,9 @@ fn run(case: &Case<'_>, style: Style) {
                     let (column, reason) = expected.split_once(' ').expect("column");
                     let error = match write(&mut edit, &mut cursor, File::parse(rest), line) {
                         Ok(()) => panic!("{place}: accepted: {line}"),
-                        Err(EditError::OutOfMemory) => panic!("{place}: out of memory"),
+                        Err(error @ (EditError::OutOfMemory | EditError::Quota)) => {
+                            panic!("{place}: {error}")
+                        }
                         Err(EditError::Parse(error)) => error,
                     };
                     if error.column.to_string() != column
@@ -103,7 +106,7 @@ fn run(case: &Case<'_>, style: Style) {
             }
             "collect" => {
                 let mut edit = policy.edit().expect("memory");
-                edit.collect();
+                edit.collect().expect("memory");
                 policy = edit.commit();
                 assert!(!policy.has_garbage(), "{place}");
             }
@@ -114,7 +117,7 @@ fn run(case: &Case<'_>, style: Style) {
                     let request_at = if kind == "request" { 1 } else { 3 };
                     let request = words.split_off(request_at);
                     let (task, request) = parse_request(&request);
-                    let decision = decide(&policy, id, &task, &request);
+                    let decision = decide(&policy, id, &Facts::new(&task), &request);
                     let granted = if decision.granted { "granted" } else { "missed" };
                     let log = if decision.log { "log" } else { "nolog" };
                     let answer = match kind {
@@ -131,7 +134,7 @@ fn run(case: &Case<'_>, style: Style) {
                     let (expected, request) = words.split_first().expect("result");
                     let (task, request) = parse_request(request);
                     let mut edit = policy.edit().expect("memory");
-                    let answer = match edit.learn(id, &task, &request).expect("memory") {
+                    let answer = match edit.learn(id, &Facts::new(&task), &request).expect("memory") {
                         Learned::Added => "added",
                         Learned::Already => "already",
                         Learned::QuotaExceeded => "quota",
@@ -151,7 +154,7 @@ fn run(case: &Case<'_>, style: Style) {
                     assert_eq!(String::from_utf8_lossy(&name), expected, "{place}: {line}");
                     assert_eq!(next.name_len(), expected.len(), "{place}: {line}");
                     assert_eq!(
-                        next.find(&policy),
+                        next.find(&policy).expect("memory"),
                         policy.find_domain(expected.as_bytes()),
                         "{place}: {line}"
                     );

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the policy tests share: writing and printing by file name, requests from text.
 
+use sekisho_core::address::Address;
+use sekisho_core::capability::Capability;
 use sekisho_core::edit::{Edit, EditError};
 use sekisho_core::mem::Vec as Text;
 use sekisho_core::name::Name;
@@ -111,14 +113,42 @@ pub fn parse_request<'a>(words: &[&'a str]) -> (Task, Request<'a>) {
     let (task, words) = parse_task(words);
     let (keyword, arguments) = words.split_first().expect("a keyword");
     let name = |word: &'a str| Name::new(word.as_bytes()).expect("a name");
+    let number = |word: &str| Number::parse(word.as_bytes()).expect("a number");
     let request = match (Operation::from_keyword(keyword.as_bytes()), arguments) {
         (Some(Operation::Path(op)), &[path]) => Request::Path { op, path: name(path) },
         (Some(Operation::Path2(op)), &[from, to]) => Request::Path2 { op, from: name(from), to: name(to) },
-        (Some(Operation::PathNumber(op)), &[path, number]) => Request::PathNumber {
+        (Some(Operation::PathNumber(op)), &[path, value]) => {
+            Request::PathNumber { op, path: name(path), number: number(value) }
+        }
+        (Some(Operation::Device(op)), &[path, mode, major, minor]) => Request::Device {
             op,
             path: name(path),
-            number: Number::parse(number.as_bytes()).expect("a number"),
+            mode: number(mode),
+            major: number(major),
+            minor: number(minor),
         },
+        (Some(Operation::Mount), &[device, dir, kind, flags]) => Request::Mount {
+            device: name(device),
+            compare_device: true,
+            dir: name(dir),
+            kind: name(kind),
+            flags: number(flags),
+        },
+        (Some(Operation::Env), &[variable]) => Request::Env { name: name(variable) },
+        (Some(Operation::Capability), &[capability]) => {
+            Request::Capability(Capability::from_name(capability.as_bytes()).expect("a capability"))
+        }
+        (None, &[protocol, operation, address, port]) => {
+            let keyword = format!("{keyword} {protocol} {operation}");
+            match Operation::from_keyword(keyword.as_bytes()) {
+                Some(Operation::Network(op)) => Request::Network {
+                    op,
+                    address: Address::parse(address.as_bytes()).expect("an address"),
+                    port: port.parse().expect("a port"),
+                },
+                _ => panic!("no request: {words:?}"),
+            }
+        }
         _ => panic!("no request: {words:?}"),
     };
     (task, request)

@@ -83,7 +83,7 @@ const WRONG: &[(&str, &str, u32)] = &[
     ("domain_policy", "use_profile 77", 13),
     ("domain_policy", "<kernel> relative", 10),
     ("domain_policy", "delete <kernel>", 8),
-    ("domain_policy", "4 /old/form", 1),
+    ("domain_policy", "4 /old/form/", 3),
     ("exception_policy", "frobnicate /x", 1),
     ("exception_policy", "initialize_domain relative", 19),
     ("exception_policy", "initialize_domain /x/", 19),

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The entries of a domain: in list order, and found by what a request asks for.
+//!
+//! Reference 0.3 and 4.4.1. The entries are records ([`crate::record`]) with their conditions beside them. An entry is
+//! found by its first path, a word or a group, by the directory for a mount, and by a hash of its argument where there
+//! is no path: capability, signal number, single address. Ranges and groups of addresses stand together; a domain has few.
+//!
+//! Nothing here allocates when it is asked.
+
+use crate::acl::{AddressArg, Args, PathArg};
+use crate::address::Address;
+use crate::condition::Condition;
+use crate::entry::{self, Entry};
+use crate::facts::Facts;
+use crate::group::GroupId;
+use crate::hash;
+use crate::map::Map;
+use crate::mem::{Arc, OutOfMemory, Vec};
+use crate::name::Name;
+use crate::path_index::{Hit, PathIndex, Visit};
+use crate::policy::Policy;
+use crate::record;
+use crate::records::{Record, Records};
+use crate::request::{Class, PathOp, Request};
+
+/// The entries.
+pub(crate) struct AclList {
+    seed: u64,
+    records: Records<Arc<Condition>>,
+    paths: PathIndex,
+    /// Everything that is not found by a word: by the hashes of [`other_key`].
+    others: Map<u32>,
+    /// Entries whose first path is a group.
+    groups: u32,
+    /// Entries with `; set`.
+    setting: u32,
+    /// Permissions as the learning quota counts them.
+    count: u32,
+}
+
+/// The entry that decides.
+pub(crate) struct Granted {
+    /// What `; set` of the entry assigns.
+    pub(crate) set: [Option<u8>; 3],
+}
+
+/// How an entry is found.
+enum Place<'a> {
+    Word(&'a [u8]),
+    Other(u32),
+}
+
+impl AclList {
+    pub(crate) const fn new(seed: u64) -> Self {
+        AclList {
+            seed,
+            records: Records::new(),
+            paths: PathIndex::new(seed),
+            others: Map::new(),
+            groups: 0,
+            setting: 0,
+            count: 0,
+        }
+    }
+
+    /// Permissions as the learning quota counts them (reference 8.4).
+    pub(crate) const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// All entries in list order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.records.iter().filter_map(|record| Entry::read(record.bytes, record.shared))
+    }
+
+    /// Bytes of memory of the list, without its conditions, which are shared.
+    pub(crate) fn bytes(&self) -> usize {
+        self.records.bytes().saturating_add(self.paths.bytes()).saturating_add(self.others.bytes())
+    }
+
+    fn place<'a>(&self, args: &Args<'a, GroupId>) -> Place<'a> {
+        match args {
+            Args::Path(path) | Args::Path2(path, _) | Args::PathNumber(path, _) | Args::Device(path, ..) => {
+                self.path_place(path)
+            }
+            Args::Mount { dir, .. } => self.path_place(dir),
+            Args::Env(word) => Place::Word(word),
+            Args::Capability(capability) => {
+                Place::Other(other_key(self.seed, CAPABILITY, *capability as u64))
+            }
+            Args::Signal(number, _) => Place::Other(other_key(self.seed, SIGNAL, u64::from(*number))),
+            Args::Network(AddressArg::Range(range), _) if range.min == range.max => {
+                Place::Other(address_key(self.seed, &range.min))
+            }
+            Args::Network(..) => Place::Other(other_key(self.seed, NETWORK, 0)),
+            Args::Handler(_) => Place::Other(other_key(self.seed, HANDLER, 0)),
+        }
+    }
+
+    fn path_place<'a>(&self, path: &PathArg<'a, GroupId>) -> Place<'a> {
+        match path {
+            PathArg::Word(word) => Place::Word(word),
+            PathArg::Group(id) => Place::Other(other_key(self.seed, GROUP, u64::from(id.0))),
+        }
+    }
+
+    /// The number and the bits of the entry with these arguments (a record, whose bits do not count) and condition.
+    pub(crate) fn find(
+        &self,
+        args: &Args<'_, GroupId>,
+        record: &[u8],
+        condition: Option<&Arc<Condition>>,
+    ) -> Option<(u32, u16)> {
+        let (class, _, wanted) = entry::header(record)?;
+        let mut found = None;
+        let mut visit = |number: u32| {
+            if let Some(old) = self.records.get(number) {
+                match entry::header(old.bytes) {
+                    Some((old_class, bits, args))
+                        if old_class == class && args == wanted && same(old.shared, condition) =>
+                    {
+                        found = Some((number, bits));
+                    }
+                    _ => {}
+                }
+            }
+            found.is_some()
+        };
+        match self.place(args) {
+            Place::Word(word) => self.paths.exact(word, &mut visit),
+            Place::Other(hash) => {
+                let _ = self.others.get(hash).any(|number| visit(*number));
+            }
+        }
+        found
+    }
+
+    /// Adds an entry at the end. It is not there yet ([`AclList::find`]).
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn add(
+        &mut self,
+        args: &Args<'_, GroupId>,
+        record: &[u8],
+        condition: Option<Arc<Condition>>,
+    ) -> Result<(), OutOfMemory> {
+        let sets = condition.as_ref().is_some_and(|condition| sets(condition));
+        let number = self.records.push(record, condition)?;
+        let place = self.place(args);
+        let added = match place {
+            Place::Word(word) => self.paths.insert(word, number),
+            Place::Other(hash) => self.others.insert(hash, number),
+        };
+        if let Err(error) = added {
+            self.records.remove(number)?;
+            return Err(error);
+        }
+        self.note(args, record, sets, true);
+        Ok(())
+    }
+
+    /// Gives an entry other bits.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn set_bits(&mut self, number: u32, bits: u16) -> Result<(), OutOfMemory> {
+        let Some((class, old, _)) = self.records.get(number).and_then(|record| entry::header(record.bytes))
+        else {
+            return Ok(());
+        };
+        let [low, high] = bits.to_le_bytes();
+        self.records.overwrite(number, &[class as u8, low, high])?;
+        let without = self.count.saturating_sub(entry::count(class, old));
+        self.count = without.saturating_add(entry::count(class, bits));
+        Ok(())
+    }
+
+    /// Removes an entry and returns its condition.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn remove(
+        &mut self,
+        number: u32,
+        args: &Args<'_, GroupId>,
+        record: &[u8],
+    ) -> Result<Option<Arc<Condition>>, OutOfMemory> {
+        let condition = self.records.get(number).and_then(|record| record.shared.cloned());
+        match self.place(args) {
+            Place::Word(word) => self.paths.remove(word, number)?,
+            Place::Other(hash) => drop(self.others.remove(hash, |old| *old == number)?),
+        }
+        self.records.remove(number)?;
+        let sets = condition.as_ref().is_some_and(|condition| sets(condition));
+        self.note(args, record, sets, false);
+        Ok(condition)
+    }
+
+    fn note(&mut self, args: &Args<'_, GroupId>, record: &[u8], sets: bool, more: bool) {
+        let step = |count: &mut u32, by: u32| {
+            *count = if more { count.saturating_add(by) } else { count.saturating_sub(by) };
+        };
+        if let Some((class, bits, _)) = entry::header(record) {
+            step(&mut self.count, entry::count(class, bits));
+        }
+        if sets {
+            step(&mut self.setting, 1);
+        }
+        let first = match args {
+            Args::Path(path) | Args::Path2(path, _) | Args::PathNumber(path, _) | Args::Device(path, ..) => {
+                Some(path)
+            }
+            Args::Mount { dir, .. } => Some(dir),
+            _ => None,
+        };
+        if matches!(first, Some(PathArg::Group(_))) {
+            step(&mut self.groups, 1);
+        }
+    }
+
+    /// Whether holes should be taken out: [`AclList::compact`].
+    pub(crate) const fn is_sparse(&self) -> bool {
+        self.records.is_sparse()
+    }
+
+    /// The same list without holes.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn compact(&self) -> Result<Self, OutOfMemory> {
+        let mut list = AclList::new(self.seed);
+        for record in self.records.iter() {
+            if let Some(entry) = Entry::read(record.bytes, record.shared) {
+                list.add(&entry.args, record.bytes, record.shared.cloned())?;
+            }
+        }
+        Ok(list)
+    }
+
+    /// The number and the program of the handler of this class, if there is one (reference 6.7).
+    pub(crate) fn handler_entry(&self, class: Class) -> Option<(u32, &[u8])> {
+        let mut numbers = self.others.get(other_key(self.seed, HANDLER, 0));
+        numbers.find_map(|number| {
+            let record = self.records.get(*number)?;
+            match Entry::read(record.bytes, record.shared)? {
+                Entry { class: found, args: Args::Handler(program), .. } if found == class => {
+                    Some((*number, program))
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// The arguments and the condition of each entry: what must be given back when the list goes.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = (Args<'_, GroupId>, Option<Arc<Condition>>)> {
+        self.records.iter().filter_map(|record| {
+            Some((Entry::read(record.bytes, record.shared)?.args, record.shared.cloned()))
+        })
+    }
+
+    /// The entry that grants the request, if there is one: the first in list order (reference 0.3), as far as that
+    /// makes a difference, which is to say if an entry has `; set`.
+    pub(crate) fn decide(
+        &self,
+        policy: &Policy,
+        facts: &Facts<'_>,
+        request: &Request<'_>,
+    ) -> Option<Granted> {
+        let operation = request.operation();
+        let mut search = Search {
+            list: self,
+            policy,
+            facts,
+            request,
+            class: operation.class(),
+            bit: operation.bit(),
+            best: None,
+        };
+        let overflow = match request {
+            Request::Path { op, path } => {
+                search.path(*path, !matches!(op, PathOp::Execute | PathOp::Transit))
+            }
+            Request::Path2 { from: path, .. }
+            | Request::PathNumber { path, .. }
+            | Request::Device { path, .. }
+            | Request::Mount { dir: path, .. } => search.path(*path, true),
+            Request::Env { name } => search.path(*name, true),
+            Request::Capability(capability) => {
+                search.other(other_key(self.seed, CAPABILITY, *capability as u64))
+            }
+            Request::Signal { number, .. } => search.other(other_key(self.seed, SIGNAL, u64::from(*number))),
+            Request::Network { address, .. } => {
+                let _ = search.other(address_key(self.seed, address))
+                    || search.other(other_key(self.seed, NETWORK, 0));
+                false
+            }
+        };
+        if overflow {
+            search.best = None;
+            for record in self.records.iter() {
+                if search.record(&record, false) {
+                    break;
+                }
+            }
+        }
+        let (_, set) = search.best?;
+        Some(Granted { set })
+    }
+
+    /// A list with the same entries, shared.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
+        Ok(AclList {
+            records: self.records.share()?,
+            paths: self.paths.share()?,
+            others: self.others.share()?,
+            ..*self
+        })
+    }
+
+    /// Makes everything shared.
+    pub(crate) fn freeze(&mut self) {
+        self.records.freeze();
+        self.paths.freeze();
+        self.others.freeze();
+    }
+}
+
+const GROUP: u64 = 0x10;
+const CAPABILITY: u64 = 0x11;
+const SIGNAL: u64 = 0x12;
+const NETWORK: u64 = 0x13;
+const ADDRESS: u64 = 0x14;
+const HANDLER: u64 = 0x15;
+
+/// Where an entry is that no word leads to.
+#[inline]
+const fn other_key(seed: u64, kind: u64, value: u64) -> u32 {
+    hash::fold(hash::step(hash::step(seed, kind), value))
+}
+
+fn address_key(seed: u64, address: &Address) -> u32 {
+    let seed = hash::step(seed, ADDRESS);
+    hash::fold(match address {
+        Address::V4(bytes) => hash::bytes(seed, bytes),
+        Address::V6(bytes) => hash::bytes(seed, bytes),
+    })
+}
+
+/// Conditions are interned: equal ones are the same.
+fn same(this: Option<&Arc<Condition>>, that: Option<&Arc<Condition>>) -> bool {
+    match (this, that) {
+        (None, None) => true,
+        (Some(this), Some(that)) => Arc::ptr_eq(this, that),
+        _ => false,
+    }
+}
+
+fn sets(condition: &Condition) -> bool {
+    condition.assignments() != [None; 3]
+}
+
+/// A request on its way through the list.
+struct Search<'a> {
+    list: &'a AclList,
+    policy: &'a Policy,
+    facts: &'a Facts<'a>,
+    request: &'a Request<'a>,
+    class: Class,
+    bit: u16,
+    /// The number of the first entry that grants, so far, and what it sets.
+    best: Option<(u32, [Option<u8>; 3])>,
+}
+
+impl Search<'_> {
+    /// Entries found by a path. True if too many words match in part.
+    fn path(&mut self, name: Name<'_>, wildcards: bool) -> bool {
+        let list = self.list;
+        let end = list.paths.visit(name, wildcards, &mut |hit| match hit {
+            Hit::Match(number) => self.number(number, true),
+            Hit::Word(number) | Hit::Deep(number) => self.number(number, false),
+        });
+        match end {
+            Visit::Overflow => return true,
+            Visit::Stopped => return false,
+            Visit::Complete => {}
+        }
+        if list.groups > 0 {
+            let seed = list.seed;
+            return self.policy.groups_of(name, wildcards, &mut |id| {
+                let mut numbers = list.others.get(other_key(seed, GROUP, u64::from(id.0)));
+                numbers.any(|number| self.group_entry(*number, id))
+            });
+        }
+        false
+    }
+
+    fn other(&mut self, hash: u32) -> bool {
+        let list = self.list;
+        let mut numbers = list.others.get(hash);
+        let _ = numbers.any(|number| self.number(*number, false));
+        false
+    }
+
+    fn number(&mut self, number: u32, known: bool) -> bool {
+        match self.list.records.get(number) {
+            Some(record) => self.record(&record, known),
+            None => false,
+        }
+    }
+
+    /// An entry under the hash of a group: is it this group's?
+    fn group_entry(&mut self, number: u32, id: GroupId) -> bool {
+        let Some(record) = self.list.records.get(number) else {
+            return false;
+        };
+        let first = Entry::read(record.bytes, None).map(|entry| entry.args);
+        let is = match first {
+            Some(
+                Args::Path(path) | Args::Path2(path, _) | Args::PathNumber(path, _) | Args::Device(path, ..),
+            ) => matches!(path, PathArg::Group(group) if group == id),
+            Some(Args::Mount { dir, .. }) => matches!(dir, PathArg::Group(group) if group == id),
+            _ => false,
+        };
+        is && self.record(&record, true)
+    }
+
+    /// Tries an entry. True when the search is over.
+    #[inline]
+    fn record(&mut self, record: &Record<'_, Arc<Condition>>, known: bool) -> bool {
+        if self.best.is_some_and(|(best, _)| best < record.number) {
+            return false;
+        }
+        match entry::header(record.bytes) {
+            Some((class, bits, _)) if class == self.class && bits & self.bit != 0 => {}
+            _ => return false,
+        }
+        let Some(entry) = Entry::read(record.bytes, record.shared) else {
+            return false;
+        };
+        if !entry.matches(self.policy, self.request, known) || !entry.applies(self.policy, self.facts) {
+            return false;
+        }
+        let set = entry.condition.map_or([None; 3], Condition::assignments);
+        self.best = Some((record.number, set));
+        self.list.setting == 0
+    }
+}
+
+/// A record as bytes.
+///
+/// # Errors
+/// Out of memory.
+pub(crate) fn encode(class: Class, bits: u16, args: &Args<'_, GroupId>) -> Result<Vec<u8>, OutOfMemory> {
+    let mut bytes = Vec::new();
+    record::write(&mut bytes, class, bits, args)?;
+    Ok(bytes)
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One line of exception_policy as text, checked and borrowed (reference 3; the constraints are those of table 1.3).
+
+use crate::acl::{check_word, is_group_name};
+use crate::address::AddressRange;
+use crate::name::{self, Name, ROOT_DOMAIN};
+use crate::number::{Number, NumberRange};
+use crate::pattern;
+use crate::text::{ParseError, Reason, Words};
+
+/// The domain of a transition rule.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum From<'a> {
+    /// This domain.
+    Domain(&'a [u8]),
+    /// Every domain whose name ends in this word.
+    LastWord(&'a [u8]),
+}
+
+impl<'a> From<'a> {
+    /// As it is written.
+    pub const fn text(&self) -> &'a [u8] {
+        match self {
+            From::Domain(text) | From::LastWord(text) => text,
+        }
+    }
+}
+
+/// A line without `delete `.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Directive<'a> {
+    /// `initialize_domain`, `keep_domain` and their `no_` forms (reference 3.1, 3.2).
+    Rule {
+        /// `keep_domain`, not `initialize_domain`.
+        keep: bool,
+        /// A `no_` form: cancels the others.
+        negative: bool,
+        /// The program that is executed; `None`: any. Always there in `initialize_domain`.
+        program: Option<&'a [u8]>,
+        /// Where it is executed; `None`: anywhere. Always there in `keep_domain`.
+        from: Option<From<'a>>,
+    },
+    /// `allow_read PATTERN`
+    AllowRead(&'a [u8]),
+    /// `allow_env NAME`
+    AllowEnv(&'a [u8]),
+    /// `file_pattern PATTERN`
+    FilePattern(&'a [u8]),
+    /// `deny_rewrite PATTERN`
+    DenyRewrite(&'a [u8]),
+    /// `aggregator PATTERN PROGRAM`
+    Aggregator(&'a [u8], &'a [u8]),
+    /// `path_group GROUP MEMBER`
+    PathGroup(&'a [u8], &'a [u8]),
+    /// `number_group GROUP MEMBER`
+    NumberGroup(&'a [u8], NumberRange),
+    /// `address_group GROUP MEMBER`
+    AddressGroup(&'a [u8], AddressRange),
+    /// `deny_autobind FROM-TO`
+    DenyAutobind(u16, u16),
+}
+
+/// Reference 3.11.
+const REMOVED: [&[u8]; 6] =
+    [b"alias", b"allow_argv0", b"trust_domain", b"initializer", b"no_initializer", b"undelete"];
+
+impl<'a> Directive<'a> {
+    /// Parses the words of a line that stand one blank apart ([`crate::text::Normal`]): names of domains borrow from it.
+    ///
+    /// # Errors
+    /// Where the line is no directive, and why.
+    pub fn parse(mut words: Words<'a>) -> Result<Directive<'a>, ParseError> {
+        let (column, directive) = words.require(Reason::UnknownDirective)?;
+        let line = match directive {
+            b"initialize_domain" => return rule(words, false, false),
+            b"no_initialize_domain" => return rule(words, false, true),
+            b"keep_domain" => return rule(words, true, false),
+            b"no_keep_domain" => return rule(words, true, true),
+            b"allow_read" => Directive::AllowRead(take(&mut words, Reason::MissingPath, check_file)?),
+            b"allow_env" => Directive::AllowEnv(take(&mut words, Reason::MissingVariable, check_variable)?),
+            b"file_pattern" => Directive::FilePattern(take(&mut words, Reason::MissingPath, check_pattern)?),
+            b"deny_rewrite" => {
+                let check = |word: &[u8]| check_word(word, Reason::BadPath);
+                Directive::DenyRewrite(take(&mut words, Reason::MissingPath, check)?)
+            }
+            b"aggregator" => {
+                let original = take(&mut words, Reason::MissingPath, check_file)?;
+                Directive::Aggregator(original, take(&mut words, Reason::MissingProgram, check_program)?)
+            }
+            b"path_group" => {
+                let group = group(&mut words)?;
+                let check = |word: &[u8]| check_word(word, Reason::BadPathMember);
+                Directive::PathGroup(group, take(&mut words, Reason::MissingMember, check)?)
+            }
+            b"number_group" => {
+                let group = group(&mut words)?;
+                let (column, word) = words.require(Reason::MissingMember)?;
+                let fail = |reason| ParseError::new(column, reason);
+                let member = NumberRange::parse(word).ok_or(fail(Reason::BadNumberMember))?;
+                if member.is_empty() {
+                    return Err(fail(Reason::ReversedRange));
+                }
+                Directive::NumberGroup(group, member)
+            }
+            b"address_group" => {
+                let group = group(&mut words)?;
+                let (column, word) = words.require(Reason::MissingMember)?;
+                let member = AddressRange::parse(word);
+                Directive::AddressGroup(
+                    group,
+                    member.ok_or(ParseError::new(column, Reason::BadAddressMember))?,
+                )
+            }
+            b"deny_autobind" => {
+                let (column, word) = words.require(Reason::MissingPort)?;
+                let (from, to) = ports(word).ok_or(ParseError::new(column, Reason::BadPorts))?;
+                if from > to {
+                    return Err(ParseError::new(column, Reason::ReversedRange));
+                }
+                Directive::DenyAutobind(from, to)
+            }
+            other if REMOVED.contains(&other) => {
+                return Err(ParseError::new(column, Reason::RemovedDirective))
+            }
+            _ => return Err(ParseError::new(column, Reason::UnknownDirective)),
+        };
+        words.finish()?;
+        Ok(line)
+    }
+}
+
+fn take<'a>(
+    words: &mut Words<'a>,
+    missing: Reason,
+    check: impl Fn(&[u8]) -> Result<(), Reason>,
+) -> Result<&'a [u8], ParseError> {
+    let (column, word) = words.require(missing)?;
+    check(word).map_err(|reason| ParseError::new(column, reason))?;
+    Ok(word)
+}
+
+fn group<'a>(words: &mut Words<'a>) -> Result<&'a [u8], ParseError> {
+    let check = |word: &[u8]| if is_group_name(word) { Ok(()) } else { Err(Reason::BadGroupName) };
+    take(words, Reason::MissingGroupName, check)
+}
+
+/// What follows the directive of a transition rule.
+fn rule(mut words: Words<'_>, keep: bool, negative: bool) -> Result<Directive<'_>, ParseError> {
+    let mut program = None;
+    let mut ahead = words;
+    let with_from = matches!((ahead.next(), ahead.next()), (Some(_), Some((_, b"from"))));
+    if !keep || with_from {
+        let missing = if keep { Reason::MissingFromDomain } else { Reason::MissingProgram };
+        program = Some(take(&mut words, missing, check_program)?);
+    }
+    if with_from {
+        words = ahead;
+    } else if !keep {
+        words.finish()?;
+        return Ok(Directive::Rule { keep, negative, program, from: None });
+    }
+    Ok(Directive::Rule { keep, negative, program, from: Some(from(words)?) })
+}
+
+/// The domain at the end of a line, in one of its two forms.
+fn from(mut words: Words<'_>) -> Result<From<'_>, ParseError> {
+    let all = words;
+    let (column, word) = words.require(Reason::MissingFromDomain)?;
+    if word.starts_with(ROOT_DOMAIN) {
+        return domain(all).map(From::Domain);
+    }
+    check_program(word).map_err(|_| ParseError::new(column, Reason::BadFromDomain))?;
+    words.finish()?;
+    Ok(From::LastWord(word))
+}
+
+/// The rest of a line as the name of a domain; its words stand one blank apart. The column of an error is that of the
+/// first word that cannot be part of one.
+pub(crate) fn domain(words: Words<'_>) -> Result<&[u8], ParseError> {
+    let column = words.peek().map_or(words.column(), |(column, _)| column);
+    let mut end = words;
+    for _ in end.by_ref() {}
+    let text = end.slice_from(column);
+    if name::is_valid_domain(text) {
+        return Ok(text);
+    }
+    let mut rest = words;
+    let bad = match rest.next() {
+        Some(first) if first.1 != ROOT_DOMAIN => Some(first),
+        _ => rest.find(|(_, word)| word.first() != Some(&b'/') || Name::new(word).is_none()),
+    };
+    Err(ParseError::new(bad.map_or(words.column(), |(column, _)| column), Reason::BadDomainName))
+}
+
+/// Absolute, without wildcards, no directory.
+pub(crate) fn check_program(word: &[u8]) -> Result<(), Reason> {
+    let valid = word.first() == Some(&b'/') && Name::new(word).is_some_and(|name| !name.is_dir());
+    if valid {
+        Ok(())
+    } else {
+        Err(Reason::BadProgram)
+    }
+}
+
+/// Absolute, no directory, wildcards allowed.
+fn check_file(word: &[u8]) -> Result<(), Reason> {
+    if word.first() != Some(&b'/') || word.last() == Some(&b'/') {
+        return Err(Reason::BadFile);
+    }
+    check_word(word, Reason::BadFile)
+}
+
+/// With a wildcard.
+fn check_pattern(word: &[u8]) -> Result<(), Reason> {
+    check_word(word, Reason::BadPath)?;
+    if pattern::skip_units(word).is_empty() {
+        return Err(Reason::NoWildcard);
+    }
+    Ok(())
+}
+
+/// A valid word without `=`.
+pub(crate) fn check_variable(word: &[u8]) -> Result<(), Reason> {
+    if word.contains(&b'=') {
+        return Err(Reason::BadVariable);
+    }
+    check_word(word, Reason::BadVariable)
+}
+
+/// `PORT` or `FROM-TO`, decimal.
+fn ports(word: &[u8]) -> Option<(u16, u16)> {
+    let range = NumberRange::parse(word)?;
+    let port = |number: Number| u16::try_from(number.value).ok();
+    let decimal = word.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-')
+        && range.min == Number::decimal(range.min.value)
+        && range.max == Number::decimal(range.max.value);
+    Some((port(range.min)?, port(range.max)?)).filter(|_| decimal)
+}

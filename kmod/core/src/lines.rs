@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A list of exception_policy: words in order, found by the names that match them.
+//!
+//! Reference 3.3-3.7: global `allow_read` and `allow_env`, `file_pattern`, `deny_rewrite`, and `aggregator`, whose lines
+//! have a second word. A line stands once in its list; one that is deleted and written again goes to the end.
+
+use crate::mem::{OutOfMemory, Vec};
+use crate::name::Name;
+use crate::path_index::{Hit, PathIndex, Visit};
+use crate::pattern;
+use crate::records::Records;
+use crate::text::Sink;
+
+/// The list. A record is the first word, a blank and the second word, if there is one.
+pub(crate) struct Lines {
+    records: Records,
+    index: PathIndex,
+}
+
+impl Lines {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Lines { records: Records::new(), index: PathIndex::new(seed) }
+    }
+
+    /// Adds a line, or does nothing if it is there. True if it was added.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn add(&mut self, first: &[u8], second: Option<&[u8]>) -> Result<bool, OutOfMemory> {
+        if self.find(first, second).is_some() {
+            return Ok(false);
+        }
+        let mut record =
+            Vec::with_capacity(first.len().saturating_add(second.map_or(0, <[u8]>::len)).saturating_add(1))?;
+        record.extend_from_slice(first)?;
+        if let Some(second) = second {
+            record.push(b' ')?;
+            record.extend_from_slice(second)?;
+        }
+        let number = self.records.push(&record, None)?;
+        if let Err(error) = self.index.insert(first, number) {
+            self.records.remove(number)?;
+            return Err(error);
+        }
+        Ok(true)
+    }
+
+    /// Deletes a line; does nothing if it is not there.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn delete(&mut self, first: &[u8], second: Option<&[u8]>) -> Result<(), OutOfMemory> {
+        let Some(number) = self.find(first, second) else {
+            return Ok(());
+        };
+        self.index.remove(first, number)?;
+        self.records.remove(number)
+    }
+
+    fn find(&self, first: &[u8], second: Option<&[u8]>) -> Option<u32> {
+        let mut found = None;
+        self.index.exact(first, &mut |number| {
+            if self.line(number) == Some((first, second)) {
+                found = Some(number);
+            }
+            found.is_some()
+        });
+        found
+    }
+
+    fn line(&self, number: u32) -> Option<(&[u8], Option<&[u8]>)> {
+        self.records.get(number).map(|record| cut(record.bytes))
+    }
+
+    /// The first word of a line.
+    pub(crate) fn word(&self, number: u32) -> Option<&[u8]> {
+        self.line(number).map(|(word, _)| word)
+    }
+
+    /// All lines in order: first and second word.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.records.iter().map(|record| cut(record.bytes))
+    }
+
+    /// Whether a line matches.
+    pub(crate) fn any(&self, name: Name<'_>) -> bool {
+        let mut found = false;
+        self.matching(name, &mut |_, _| {
+            found = true;
+            true
+        });
+        found
+    }
+
+    /// Shows the lines that match, in no order, until `visit` returns true: number and first word.
+    pub(crate) fn matching<'a>(&'a self, name: Name<'_>, visit: &mut dyn FnMut(u32, &'a [u8]) -> bool) {
+        let end = self.index.visit(name, true, &mut |hit| {
+            let (number, known) = match hit {
+                Hit::Match(number) => (number, true),
+                Hit::Word(number) | Hit::Deep(number) => (number, false),
+            };
+            match self.line(number) {
+                Some((word, _)) if known || pattern::matches_word(name, word) => visit(number, word),
+                _ => false,
+            }
+        });
+        if end == Visit::Overflow {
+            for record in self.records.iter() {
+                let (word, _) = cut(record.bytes);
+                if pattern::matches_word(name, word) && visit(record.number, word) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The first line in order that matches.
+    pub(crate) fn first(&self, name: Name<'_>) -> Option<(&[u8], Option<&[u8]>)> {
+        let mut first = None;
+        self.matching(name, &mut |number, _| {
+            first = Some(first.map_or(number, |least: u32| least.min(number)));
+            false
+        });
+        self.line(first?)
+    }
+
+    /// Prints the lines, each behind `directive`.
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub(crate) fn print(&self, directive: &[u8], sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+        for record in self.records.iter() {
+            sink.put(directive)?;
+            sink.put(b" ")?;
+            sink.put(record.bytes)?;
+            sink.put(b"\n")?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.records.bytes().saturating_add(self.index.bytes())
+    }
+
+    /// A list with the same lines, shared.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
+        Ok(Lines { records: self.records.share()?, index: self.index.share()? })
+    }
+
+    /// Makes everything shared.
+    pub(crate) fn freeze(&mut self) {
+        self.records.freeze();
+        self.index.freeze();
+    }
+}
+
+/// Words cannot contain a blank.
+fn cut(record: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match record.iter().position(|byte| *byte == b' ') {
+        Some(blank) => (record.get(..blank).unwrap_or(record), record.get(blank.saturating_add(1)..)),
+        None => (record, None),
+    }
+}

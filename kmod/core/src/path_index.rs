@@ -1,0 +1,709 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From a name to the words that match it, in time that does not grow with the number of words.
+//!
+//! Words without wildcards are found by the hash of the whole name. A word with wildcards is found by the hash of its
+//! constant directory (what is before the `/` in front of the first wildcard); from there on a small tree follows its
+//! components, where each node finds its edges by their literal parts ([`crate::component`]). A name is followed through
+//! the tree component by component with the set of all nodes reached, so nothing is tried twice and nothing recurses.
+//!
+//! The answers are those of [`crate::pattern::matches`], Q1 to Q3 of reference 2.5 included:
+//! * Q1: a last component of `\*` and `\@` alone may be missing: such words stand in `missing` of the node before it.
+//! * Q2 and Q3: the first component with wildcards knows which part of it belongs to the constant beginning.
+//!
+//! Two limits keep the set and the tree small, and neither changes an answer: a word is followed for [`DEPTH`] components
+//! behind its constant directory, then the caller compares it in full; and if more than [`ACTIVE`] nodes are reached at
+//! once, [`PathIndex::visit`] says so and the caller walks its list.
+
+use crate::component::{self, Component, Key, INNER};
+use crate::hash;
+use crate::link::{Link, SHARED};
+use crate::map::Map;
+use crate::mem::{OutOfMemory, Vec};
+use crate::name::Name;
+use crate::pattern;
+use core::mem::size_of;
+
+/// Components behind the constant directory that the tree knows.
+const DEPTH: u32 = 4;
+/// Nodes that can be reached at once.
+const ACTIVE: usize = 12;
+/// From how many components with inner keys on a node has a filter for them, and its length in words.
+const FILTER_FROM: u32 = 16;
+const FILTER_WORDS: usize = 512;
+
+/// What [`PathIndex::visit`] has found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hit {
+    /// The hash of a word without wildcards is that of the name: compare them.
+    Word(u32),
+    /// The word matches.
+    Match(u32),
+    /// The beginning of the word matches: compare all of it.
+    Deep(u32),
+}
+
+/// The end of a visit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visit {
+    /// Everything was visited.
+    Complete,
+    /// The visitor had enough.
+    Stopped,
+    /// Too many words match in part: ask each word instead.
+    Overflow,
+}
+
+/// The index. A value is whatever the owner wants to find, such as the number of a record.
+pub(crate) struct PathIndex {
+    seed: u64,
+    words: Map<u32>,
+    directories: Map<Link<Directory>>,
+    /// How many directories there are of each depth (number of `/`).
+    depths: Lengths,
+    /// Bytes behind the directories.
+    bytes: usize,
+}
+
+/// A constant directory with words below it.
+struct Directory {
+    /// With the `/` at the end; or empty.
+    name: Vec<u8>,
+    /// Whether the words are those of directories: end in `/`.
+    is_dir: bool,
+    node: Node,
+}
+
+/// A place between two components.
+struct Node {
+    edges: Map<Link<Edge>>,
+    /// Number of edges of each kind, for prefixes and suffixes by length.
+    whole: u32,
+    prefixes: Lengths,
+    suffixes: Lengths,
+    inner: [u32; INNER],
+    bare: u32,
+    /// Hashes of inner keys that may exist: a bit each; empty when there are few.
+    filter: Vec<u64>,
+    /// Words that end here.
+    values: Vec<u32>,
+    /// Words of which only one more component may be missing (Q1).
+    missing: Vec<u32>,
+    /// Words that go on below the last level.
+    deep: Vec<u32>,
+}
+
+/// A component and the place behind it.
+struct Edge {
+    component: Component,
+    node: Node,
+}
+
+/// How many of each length there are, shortest first.
+struct Lengths(Vec<(u32, u32)>);
+
+impl PathIndex {
+    /// An empty index; `seed` is the secret of the hash.
+    pub(crate) const fn new(seed: u64) -> Self {
+        PathIndex { seed, words: Map::new(), directories: Map::new(), depths: Lengths(Vec::new()), bytes: 0 }
+    }
+
+    /// Bytes of memory of everything in the index.
+    pub(crate) fn bytes(&self) -> usize {
+        let own = self.words.bytes().saturating_add(self.directories.bytes());
+        own.saturating_add(self.depths.bytes()).saturating_add(self.bytes)
+    }
+
+    /// The hash of a word without wildcards.
+    #[inline]
+    pub(crate) fn hash(&self, word: &[u8]) -> u32 {
+        hash::fold(hash::bytes(self.seed, word))
+    }
+
+    /// Adds a valid word.
+    ///
+    /// # Errors
+    /// Out of memory; the index answers as before.
+    pub(crate) fn insert(&mut self, word: &[u8], value: u32) -> Result<(), OutOfMemory> {
+        let Some((directory, rest)) = split(word) else {
+            return self.words.insert(self.hash(word), value);
+        };
+        let (hash, is_dir) = (self.directory_hash(directory), word.last() == Some(&b'/'));
+        let is = |link: &Link<Directory>| link.get().is(directory, is_dir);
+        if !self.directories.get(hash).any(is) {
+            self.depths.add(depth(directory))?;
+            let mut name = Vec::with_capacity(directory.len())?;
+            name.extend_from_slice(directory)?;
+            let directory = Directory { name, is_dir, node: Node::new() };
+            self.bytes = self.bytes.saturating_add(directory.bytes());
+            self.directories.insert(hash, Link::new(directory)?)?;
+        }
+        if let Some(link) = self.directories.edit(hash, is)? {
+            let added = link.edit()?.node.insert(rest, value, 0, self.seed)?;
+            self.bytes = self.bytes.saturating_add(added);
+        }
+        Ok(())
+    }
+
+    /// Removes a word with its value.
+    ///
+    /// # Errors
+    /// Out of memory; the index answers as before.
+    pub(crate) fn remove(&mut self, word: &[u8], value: u32) -> Result<(), OutOfMemory> {
+        let Some((directory, rest)) = split(word) else {
+            self.words.remove(self.hash(word), |old| *old == value)?;
+            return Ok(());
+        };
+        let (hash, is_dir) = (self.directory_hash(directory), word.last() == Some(&b'/'));
+        let is = |link: &Link<Directory>| link.get().is(directory, is_dir);
+        let Some(link) = self.directories.edit(hash, is)? else {
+            return Ok(());
+        };
+        let freed = link.edit()?.node.remove(rest, value, 0, self.seed)?;
+        let empty = link.get().node.is_empty();
+        let own = link.get().bytes();
+        self.bytes = self.bytes.saturating_sub(freed);
+        if empty {
+            self.directories.remove(hash, is)?;
+            self.depths.subtract(depth(directory))?;
+            self.bytes = self.bytes.saturating_sub(own);
+        }
+        Ok(())
+    }
+
+    /// The values that were added with exactly this word, and perhaps those of some others.
+    pub(crate) fn exact(&self, word: &[u8], visit: &mut dyn FnMut(u32) -> bool) {
+        let Some((directory, rest)) = split(word) else {
+            for value in self.words.get(self.hash(word)) {
+                if visit(*value) {
+                    return;
+                }
+            }
+            return;
+        };
+        let is_dir = word.last() == Some(&b'/');
+        for link in self.directories.get(self.directory_hash(directory)) {
+            if link.get().is(directory, is_dir) {
+                link.get().node.exact(rest, visit, 0, self.seed);
+            }
+        }
+    }
+
+    /// Shows what matches to `visit`, until that returns true. Words with wildcards only if `wildcards` is set.
+    /// Allocates nothing.
+    #[inline]
+    pub(crate) fn visit(&self, name: Name<'_>, wildcards: bool, visit: &mut dyn FnMut(Hit) -> bool) -> Visit {
+        let bytes = name.as_bytes();
+        for value in self.words.get(self.hash(bytes)) {
+            if visit(Hit::Word(*value)) {
+                return Visit::Stopped;
+            }
+        }
+        if !wildcards || self.directories.is_empty() {
+            return Visit::Complete;
+        }
+        self.visit_patterns(bytes, name.is_dir(), visit)
+    }
+
+    fn visit_patterns(&self, name: &[u8], is_dir: bool, visit: &mut dyn FnMut(Hit) -> bool) -> Visit {
+        let mut depths = self.depths.0.iter();
+        let Some(mut wanted) = depths.next().map(|depth| depth.0) else {
+            return Visit::Complete;
+        };
+        let mut here = 0_u32;
+        let mut at = 0_usize;
+        loop {
+            if here == wanted {
+                let (directory, rest) = pattern::cut(name, at);
+                // A directory has a component behind the constant part of a pattern that matches it.
+                let over = is_dir && rest.is_empty();
+                for link in self.directories.get(self.directory_hash(directory)) {
+                    if !over && link.get().is(directory, is_dir) {
+                        let end = link.get().node.walk(rest, self.seed, visit);
+                        if end != Visit::Complete {
+                            return end;
+                        }
+                    }
+                }
+                match depths.next() {
+                    Some(next) => wanted = next.0,
+                    None => return Visit::Complete,
+                }
+            }
+            let rest = name.get(at..).unwrap_or(&[]);
+            match rest.iter().position(|byte| *byte == b'/') {
+                Some(slash) => at = at.wrapping_add(slash).wrapping_add(1),
+                None => return Visit::Complete,
+            }
+            here = here.wrapping_add(1);
+        }
+    }
+
+    fn directory_hash(&self, directory: &[u8]) -> u32 {
+        component::whole_hash(directory, self.seed)
+    }
+
+    /// An index with the same words, shared.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
+        Ok(PathIndex {
+            seed: self.seed,
+            words: self.words.share()?,
+            directories: self.directories.share()?,
+            depths: self.depths.copy()?,
+            bytes: self.bytes,
+        })
+    }
+
+    /// Makes everything shared.
+    pub(crate) fn freeze(&mut self) {
+        self.words.freeze();
+        self.directories.freeze();
+        crate::table::trim(&mut self.depths.0);
+    }
+}
+
+/// A word with wildcards as its constant directory and the rest. `None` without wildcards.
+fn split(word: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = pattern::skip_units(word);
+    if rest.is_empty() {
+        return None;
+    }
+    let prefix = pattern::cut(word, word.len().saturating_sub(rest.len())).0;
+    let slash = prefix.iter().rposition(|byte| *byte == b'/');
+    Some(pattern::cut(word, slash.map_or(0, |slash| slash.saturating_add(1))))
+}
+
+/// Number of `/`.
+fn depth(directory: &[u8]) -> u32 {
+    directory.iter().fold(0, |depth, byte| if *byte == b'/' { depth.saturating_add(1) } else { depth })
+}
+
+impl Directory {
+    fn is(&self, name: &[u8], is_dir: bool) -> bool {
+        self.is_dir == is_dir && *self.name == *name
+    }
+
+    /// Without what is behind the edges.
+    fn bytes(&self) -> usize {
+        size_of::<Directory>().saturating_add(SHARED).saturating_add(self.name.len())
+    }
+}
+
+impl Node {
+    const fn new() -> Self {
+        Node {
+            edges: Map::new(),
+            whole: 0,
+            prefixes: Lengths(Vec::new()),
+            suffixes: Lengths(Vec::new()),
+            inner: [0; INNER],
+            bare: 0,
+            filter: Vec::new(),
+            values: Vec::new(),
+            missing: Vec::new(),
+            deep: Vec::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.edges.is_empty() && self.values.is_empty() && self.missing.is_empty() && self.deep.is_empty()
+    }
+
+    /// Bytes of the node's own lists; not what is behind the edges.
+    fn bytes(&self) -> usize {
+        let values = self.values.len().saturating_add(self.missing.len()).saturating_add(self.deep.len());
+        self.edges
+            .bytes()
+            .saturating_add(self.prefixes.bytes())
+            .saturating_add(self.suffixes.bytes())
+            .saturating_add(self.filter.len().saturating_mul(size_of::<u64>()))
+            .saturating_add(values.saturating_mul(size_of::<u32>()))
+    }
+
+    /// Adds the rest of a word; returns the bytes that took.
+    fn insert(&mut self, rest: &[u8], value: u32, level: u32, seed: u64) -> Result<usize, OutOfMemory> {
+        let before = self.bytes();
+        let mut below = 0;
+        if rest.is_empty() {
+            self.values.push(value)?;
+        } else if level >= DEPTH {
+            self.deep.push(value)?;
+        } else {
+            let first = pattern::Component::first(rest);
+            let (key, hash) = component::key_of(first.text, seed);
+            if !self.edges.get(hash).any(|edge| edge.get().component.is(first.text)) {
+                let edge = Edge { component: Component::new(first.text, level == 0)?, node: Node::new() };
+                below = edge.bytes();
+                self.count(key, hash, true)?;
+                let added = Link::new(edge).and_then(|edge| self.edges.insert(hash, edge));
+                if let Err(error) = added {
+                    self.count(key, hash, false)?;
+                    return Err(error);
+                }
+            }
+            if let Some(edge) = self.edges.edit(hash, |edge| edge.get().component.is(first.text))? {
+                let added = edge.edit()?.node.insert(first.rest, value, level.wrapping_add(1), seed)?;
+                below = below.saturating_add(added);
+            }
+            // The name may end before a last component of these (Q1); before the first one the constant part would not match.
+            if level > 0 && pattern::matches_nothing(rest) {
+                self.missing.push(value)?;
+            }
+        }
+        Ok(self.bytes().saturating_sub(before).saturating_add(below))
+    }
+
+    /// Removes the rest of a word; returns the bytes that gave.
+    fn remove(&mut self, rest: &[u8], value: u32, level: u32, seed: u64) -> Result<usize, OutOfMemory> {
+        let before = self.bytes();
+        let mut below = 0;
+        if rest.is_empty() {
+            take(&mut self.values, value);
+        } else if level >= DEPTH {
+            take(&mut self.deep, value);
+        } else {
+            let first = pattern::Component::first(rest);
+            let (key, hash) = component::key_of(first.text, seed);
+            let is = |edge: &Link<Edge>| edge.get().component.is(first.text);
+            if let Some(edge) = self.edges.edit(hash, is)? {
+                below = edge.edit()?.node.remove(first.rest, value, level.wrapping_add(1), seed)?;
+                if edge.get().node.is_empty() {
+                    below = below.saturating_add(edge.get().bytes());
+                    self.edges.remove(hash, is)?;
+                    self.count(key, hash, false)?;
+                }
+            }
+            if level > 0 && pattern::matches_nothing(rest) {
+                take(&mut self.missing, value);
+            }
+        }
+        Ok(before.saturating_sub(self.bytes()).saturating_add(below))
+    }
+
+    /// Notes that there is one edge more or less of this key.
+    fn count(&mut self, key: Key, hash: u32, more: bool) -> Result<(), OutOfMemory> {
+        let step = |count: &mut u32| {
+            *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
+        };
+        match key {
+            Key::Whole => step(&mut self.whole),
+            Key::Bare => step(&mut self.bare),
+            Key::Prefix(len) if more => self.prefixes.add(len)?,
+            Key::Prefix(len) => self.prefixes.subtract(len)?,
+            Key::Suffix(len) if more => self.suffixes.add(len)?,
+            Key::Suffix(len) => self.suffixes.subtract(len)?,
+            Key::Inner(len) => {
+                if let Some(count) = self.inner.get_mut((len as usize).wrapping_sub(1)) {
+                    step(count);
+                }
+                let all = self.inner.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
+                if all < FILTER_FROM {
+                    self.filter = Vec::new();
+                } else if more {
+                    self.filter_add(hash)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn filter_add(&mut self, hash: u32) -> Result<(), OutOfMemory> {
+        if self.filter.is_empty() {
+            let mut filter = Vec::with_capacity(FILTER_WORDS)?;
+            while filter.len() < FILTER_WORDS {
+                filter.push(0)?;
+            }
+            self.filter = filter;
+            let mut hashes = Vec::new();
+            let mut result = Ok(());
+            self.edges.for_each_hash(&mut |hash| {
+                if result.is_ok() {
+                    result = hashes.push(hash);
+                }
+            });
+            result?;
+            for hash in &hashes {
+                set_bit(&mut self.filter, *hash);
+            }
+        }
+        set_bit(&mut self.filter, hash);
+        Ok(())
+    }
+
+    /// The values of a word, and perhaps of others that are the same for [`DEPTH`] components.
+    fn exact(&self, rest: &[u8], visit: &mut dyn FnMut(u32) -> bool, level: u32, seed: u64) -> bool {
+        if rest.is_empty() {
+            return self.values.iter().any(|value| visit(*value));
+        }
+        if level >= DEPTH {
+            return self.deep.iter().any(|value| visit(*value));
+        }
+        let first = pattern::Component::first(rest);
+        let (_, hash) = component::key_of(first.text, seed);
+        self.edges.get(hash).any(|edge| {
+            edge.get().component.is(first.text)
+                && edge.get().node.exact(first.rest, visit, level.wrapping_add(1), seed)
+        })
+    }
+
+    /// Follows a name from a constant directory on.
+    fn walk(&self, name: &[u8], seed: u64, visit: &mut dyn FnMut(Hit) -> bool) -> Visit {
+        let mut reached = Active::new();
+        let mut first = true;
+        let mut rest = name;
+        loop {
+            let this = pattern::Component::first(rest);
+            let mut next = Active::new();
+            let ended = !this.has_slash;
+            let head_ended = first && ended;
+            if first {
+                self.edges(this.text, seed, &mut |edge| {
+                    if edge.component.repeats && ended || !edge.component.matches(this.text, ended, true) {
+                        return;
+                    }
+                    next.add(edge, head_ended && edge.component.is_exhausted(this.text));
+                });
+            } else {
+                for place in reached.iter() {
+                    let edge = place.edge;
+                    if edge.component.repeats && !ended && edge.component.matches(this.text, false, false) {
+                        next.add(edge, false);
+                    }
+                    edge.node.edges(this.text, seed, &mut |edge| {
+                        if !(edge.component.repeats && ended)
+                            && edge.component.matches(this.text, ended, false)
+                        {
+                            next.add(edge, false);
+                        }
+                    });
+                }
+            }
+            if next.overflow {
+                return Visit::Overflow;
+            }
+            first = false;
+            rest = this.rest;
+            for place in next.iter() {
+                let node = &place.edge.node;
+                let mut values = node.deep.iter().map(|value| Hit::Deep(*value));
+                if values.any(&mut *visit) {
+                    return Visit::Stopped;
+                }
+                if rest.is_empty() {
+                    let missing: &[u32] = if place.exhausted { &[] } else { &node.missing };
+                    let mut values = node.values.iter().chain(missing).map(|value| Hit::Match(*value));
+                    if values.any(&mut *visit) {
+                        return Visit::Stopped;
+                    }
+                }
+            }
+            if rest.is_empty() || next.len == 0 {
+                return Visit::Complete;
+            }
+            reached = next;
+        }
+    }
+
+    /// Shows the edges whose literal part is in `text`, and those without one.
+    fn edges<'n>(&'n self, text: &[u8], seed: u64, visit: &mut dyn FnMut(&'n Edge)) {
+        if self.whole > 0 {
+            self.find(component::whole_hash(text, seed), visit);
+        }
+        for (len, _) in self.prefixes.0.iter() {
+            match text.get(..*len as usize) {
+                Some(prefix) => self.find(component::prefix_hash(prefix, seed), visit),
+                None => break,
+            }
+        }
+        for (len, _) in self.suffixes.0.iter() {
+            match text.get(text.len().wrapping_sub(*len as usize)..) {
+                Some(suffix) => self.find(component::suffix_hash(suffix, seed), visit),
+                None => break,
+            }
+        }
+        for (count, len) in self.inner.iter().zip(1_u32..) {
+            if *count > 0 {
+                self.inner(text, len, seed, visit);
+            }
+        }
+        if self.bare > 0 {
+            self.find(component::bare_hash(seed), visit);
+        }
+    }
+
+    /// Shows the edges that have one of the windows of `text` of that length as key.
+    fn inner<'n>(&'n self, text: &[u8], len: u32, seed: u64, visit: &mut dyn FnMut(&'n Edge)) {
+        let mask = u64::MAX.wrapping_shr(64_u32.wrapping_sub(len.wrapping_mul(8)));
+        let mut window = 0_u64;
+        let mut short = len;
+        for byte in text {
+            window = ((window << 8) | u64::from(*byte)) & mask;
+            short = short.saturating_sub(1);
+            if short > 0 {
+                continue;
+            }
+            let hash = component::inner_hash(window, len, seed);
+            if self.filter.is_empty() || has_bit(&self.filter, hash) {
+                self.find(hash, visit);
+            }
+        }
+    }
+
+    fn find<'n>(&'n self, hash: u32, visit: &mut dyn FnMut(&'n Edge)) {
+        for edge in self.edges.get(hash) {
+            visit(edge.get());
+        }
+    }
+
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(Node {
+            edges: self.edges.share()?,
+            whole: self.whole,
+            prefixes: self.prefixes.copy()?,
+            suffixes: self.suffixes.copy()?,
+            inner: self.inner,
+            bare: self.bare,
+            filter: self.filter.try_clone()?,
+            values: self.values.try_clone()?,
+            missing: self.missing.try_clone()?,
+            deep: self.deep.try_clone()?,
+        })
+    }
+
+    fn freeze(&mut self) {
+        self.edges.freeze();
+        crate::table::trim(&mut self.prefixes.0);
+        crate::table::trim(&mut self.suffixes.0);
+        crate::table::trim(&mut self.values);
+        crate::table::trim(&mut self.missing);
+        crate::table::trim(&mut self.deep);
+    }
+}
+
+fn take(list: &mut Vec<u32>, value: u32) {
+    if let Some(place) = list.iter().position(|old| *old == value) {
+        list.remove(place);
+    }
+}
+
+/// The filter has 2^15 bits.
+fn set_bit(filter: &mut [u64], hash: u32) {
+    if let Some(word) = filter.get_mut((hash & 0x7FFF).wrapping_shr(6) as usize) {
+        *word |= 1_u64.wrapping_shl(hash & 63);
+    }
+}
+
+#[inline(always)]
+fn has_bit(filter: &[u64], hash: u32) -> bool {
+    filter
+        .get((hash & 0x7FFF).wrapping_shr(6) as usize)
+        .is_some_and(|word| word.wrapping_shr(hash & 63) & 1 == 1)
+}
+
+impl Edge {
+    /// Without the node's lists.
+    fn bytes(&self) -> usize {
+        size_of::<Edge>().saturating_add(SHARED).saturating_add(self.component.bytes())
+    }
+}
+
+impl crate::link::Node for Edge {
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(Edge { component: self.component.copy()?, node: self.node.copy()? })
+    }
+
+    fn freeze(&mut self) {
+        self.node.freeze();
+    }
+}
+
+impl crate::link::Node for Directory {
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(Directory { name: self.name.try_clone()?, is_dir: self.is_dir, node: self.node.copy()? })
+    }
+
+    fn freeze(&mut self) {
+        self.node.freeze();
+    }
+}
+
+impl Lengths {
+    fn add(&mut self, len: u32) -> Result<(), OutOfMemory> {
+        if let Some(found) = self.0.iter_mut().find(|(old, _)| *old == len) {
+            found.1 = found.1.saturating_add(1);
+            return Ok(());
+        }
+        // Not `sort`: the one of `core` panics when an order contradicts itself.
+        let mut longer = Vec::with_capacity(self.0.len().saturating_add(1))?;
+        let mut rest = self.0.iter().copied().peekable();
+        while let Some(shorter) = rest.next_if(|(old, _)| *old < len) {
+            longer.push(shorter)?;
+        }
+        longer.push((len, 1))?;
+        for other in rest {
+            longer.push(other)?;
+        }
+        self.0 = longer;
+        Ok(())
+    }
+
+    fn subtract(&mut self, len: u32) -> Result<(), OutOfMemory> {
+        if let Some(place) = self.0.iter().position(|(old, _)| *old == len) {
+            if let Some(found) = self.0.get_mut(place) {
+                found.1 = found.1.saturating_sub(1);
+                if found.1 == 0 {
+                    self.0.remove(place);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.len().saturating_mul(size_of::<(u32, u32)>())
+    }
+
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(Lengths(self.0.try_clone()?))
+    }
+}
+
+/// An edge that was followed.
+#[derive(Clone, Copy)]
+struct Place<'n> {
+    edge: &'n Edge,
+    /// The name ended with the constant part of the first component: no further one may be missing.
+    exhausted: bool,
+}
+
+/// The edges followed last, each once.
+struct Active<'n> {
+    places: [Option<Place<'n>>; ACTIVE],
+    len: usize,
+    overflow: bool,
+}
+
+impl<'n> Active<'n> {
+    const fn new() -> Self {
+        Active { places: [None; ACTIVE], len: 0, overflow: false }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Place<'n>> + '_ {
+        self.places.iter().map_while(|place| *place)
+    }
+
+    fn add(&mut self, edge: &'n Edge, exhausted: bool) {
+        if self.iter().any(|place| core::ptr::eq(place.edge, edge)) {
+            return;
+        }
+        match self.places.get_mut(self.len) {
+            Some(place) => {
+                *place = Some(Place { edge, exhausted });
+                self.len = self.len.wrapping_add(1);
+            }
+            None => self.overflow = true,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The lines of exception_policy that steer domain transitions, in order and by what they speak about.
+//!
+//! Reference 3.1 and 3.2. A rule is kept as its line and read again when it is asked; it is found by its program, or by
+//! its domain if it has no program. How rules work together is in [`crate::transition`].
+
+use crate::directive::{Directive, From};
+use crate::hash;
+use crate::map::Map;
+use crate::mem::{OutOfMemory, Vec};
+use crate::records::Records;
+use crate::text::{Sink, Words};
+
+/// Either the `initialize_domain` or the `keep_domain` lines, with their `no_` forms.
+pub(crate) struct Rules {
+    seed: u64,
+    records: Records,
+    keys: Map<u32>,
+}
+
+impl Rules {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Rules { seed, records: Records::new(), keys: Map::new() }
+    }
+
+    fn hash(&self, text: &[u8]) -> u32 {
+        hash::fold(hash::bytes(self.seed, text))
+    }
+
+    fn key(&self, rule: &Directive<'_>) -> u32 {
+        match rule {
+            Directive::Rule { program: Some(program), .. } => self.hash(program),
+            Directive::Rule { from: Some(from), .. } => self.hash(from.text()),
+            _ => 0,
+        }
+    }
+
+    fn get(&self, number: u32) -> Option<Directive<'_>> {
+        read(self.records.get(number)?.bytes)
+    }
+
+    fn find(&self, rule: &Directive<'_>) -> Option<u32> {
+        let is = |number: &u32| self.get(*number).as_ref() == Some(rule);
+        self.keys.get(self.key(rule)).copied().find(is)
+    }
+
+    /// Adds a rule, or does nothing if it is there.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn add(&mut self, rule: &Directive<'_>) -> Result<(), OutOfMemory> {
+        if self.find(rule).is_some() {
+            return Ok(());
+        }
+        let mut line = Vec::new();
+        print(rule, &mut line)?;
+        let number = self.records.push(&line, None)?;
+        if let Err(error) = self.keys.insert(self.key(rule), number) {
+            self.records.remove(number)?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Deletes a rule; does nothing if it is not there.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn delete(&mut self, rule: &Directive<'_>) -> Result<(), OutOfMemory> {
+        if let Some(number) = self.find(rule) {
+            self.keys.remove(self.key(rule), |old| *old == number)?;
+            self.records.remove(number)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a rule applies and no `no_` rule does (reference 6.3): `program` is executed in the domain `old`, whose
+    /// last word is `last`.
+    pub(crate) fn say(&self, old: &[u8], last: &[u8], program: &[u8]) -> bool {
+        let mut applies = false;
+        for key in [program, old, last] {
+            for number in self.keys.get(self.hash(key)) {
+                let Some(Directive::Rule { negative, program: wanted, from, .. }) = self.get(*number) else {
+                    continue;
+                };
+                let here = match from {
+                    None => true,
+                    Some(From::Domain(name)) => name == old,
+                    Some(From::LastWord(word)) => word == last,
+                };
+                if here && wanted.map_or(true, |wanted| wanted == program) {
+                    if negative {
+                        return false;
+                    }
+                    applies = true;
+                }
+            }
+        }
+        applies
+    }
+
+    /// Whether there is no rule.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// All rules in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Directive<'_>> {
+        self.records.iter().filter_map(|record| read(record.bytes))
+    }
+
+    /// Prints the lines.
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub(crate) fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+        for record in self.records.iter() {
+            sink.put(record.bytes)?;
+            sink.put(b"\n")?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.records.bytes().saturating_add(self.keys.bytes())
+    }
+
+    /// The same rules, shared.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
+        Ok(Rules { seed: self.seed, records: self.records.share()?, keys: self.keys.share()? })
+    }
+
+    /// Makes everything shared.
+    pub(crate) fn freeze(&mut self) {
+        self.records.freeze();
+        self.keys.freeze();
+    }
+}
+
+fn read(line: &[u8]) -> Option<Directive<'_>> {
+    Directive::parse(Words::new(line)).ok()
+}
+
+fn print(rule: &Directive<'_>, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+    let Directive::Rule { keep, negative, program, from } = rule else {
+        return Ok(());
+    };
+    if *negative {
+        sink.put(b"no_")?;
+    }
+    sink.put(if *keep { b"keep_domain" } else { b"initialize_domain" })?;
+    if let Some(program) = program {
+        sink.put(b" ")?;
+        sink.put(program)?;
+    }
+    if let Some(from) = from {
+        sink.put(if program.is_some() { b" from " } else { b" " })?;
+        sink.put(from.text())?;
+    }
+    Ok(())
+}
