@@ -16,8 +16,13 @@ use crate::text::{self, Sink};
 /// Longest header line in bytes, without `exec={...}` and `symlink.target=` (reference 1.6).
 pub const MAX_HEADER: usize = 4094;
 
-/// Bytes of argv and envp that a record keeps (reference 11.2).
+/// Bytes of `argv[]={ ... } envp[]={ ...` up to which whole strings are kept (reference 11.2).
 const MAX_ARGUMENTS: usize = 8160;
+
+const ARGV: &[u8] = b"argv[]={ ";
+const ENVP: &[u8] = b"} envp[]={ ";
+/// Stands for the strings that did not fit. It may reach beyond the limit.
+const CUT: &[u8] = b"... ";
 
 /// Why there is no record.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -189,62 +194,60 @@ fn execution(sink: &mut dyn Sink, exec: &dyn Arguments) -> Result<(), OutOfMemor
     Number::decimal(exec.argc()).print(sink)?;
     sink.put(b" envc=")?;
     Number::decimal(exec.envc()).print(sink)?;
-    let (mut argv, mut envp) = (Room::new(MAX_ARGUMENTS), Room::new(0));
+    let mut strings = Strings { text: Vec::new(), full: false, failed: false };
+    strings.put(ARGV);
     let mut index = 0_u64;
-    while index < exec.argc() && exec.argv(index, &mut |text| argv.add(&[text.as_bytes()])) {
+    while index < exec.argc() && exec.argv(index, &mut |text| strings.add(&[text.as_bytes()])) {
         index = index.saturating_add(1);
     }
-    envp.left = argv.left;
+    strings.full = false;
+    strings.put(ENVP);
     exec.envp(&mut |name, value| match value {
-        Some(value) => envp.add(&[name.as_bytes(), b"=", value.as_bytes()]),
-        None => envp.add(&[name.as_bytes()]),
+        Some(value) => strings.add(&[name.as_bytes(), b"=", value.as_bytes()]),
+        None => strings.add(&[name.as_bytes()]),
     });
     if exec.is_unreadable() {
         return sink.put(b" argv[]={ ... } envp[]= { ... } }");
     }
-    sink.put(b" argv[]={ ")?;
-    sink.put(argv.text()?)?;
-    sink.put(b"} envp[]={ ")?;
-    sink.put(envp.text()?)?;
+    if strings.failed {
+        return Err(OutOfMemory);
+    }
+    sink.put(b" ")?;
+    sink.put(&strings.text)?;
     sink.put(b"} }")
 }
 
-/// Quoted strings, up to a number of bytes; the first that does not fit and all behind it are `... ` (reference 11.2).
-struct Room {
+/// Quoted strings of two lists, up to [`MAX_ARGUMENTS`]. Of each list, the first string that does not fit and all behind
+/// it become one [`CUT`]; what that leaves free is for the next list (reference 11.2).
+struct Strings {
     text: Vec<u8>,
-    left: usize,
+    /// Whether the list was cut.
     full: bool,
+    /// Whether memory ran out.
     failed: bool,
 }
 
-impl Room {
-    const fn new(left: usize) -> Self {
-        Room { text: Vec::new(), left, full: false, failed: false }
+impl Strings {
+    fn put(&mut self, part: &[u8]) {
+        self.failed |= self.text.put(part).is_err();
     }
 
+    /// Adds the string that `parts` make up.
     fn add(&mut self, parts: &[&[u8]]) {
-        let len = parts.iter().fold(3_usize, |len, part| len.saturating_add(part.len()));
         if self.full || self.failed {
             return;
         }
-        if len > self.left {
+        // Two quotes and the blank behind them belong to the string.
+        let start = self.text.len().saturating_add(3);
+        let end = parts.iter().fold(start, |end, part| end.saturating_add(part.len()));
+        if end > MAX_ARGUMENTS {
             self.full = true;
-            self.failed = self.text.put(b"... ").is_err();
+            self.put(CUT);
             return;
         }
-        self.left = self.left.saturating_sub(len);
-        let mut put = |part: &[u8]| self.failed |= self.text.put(part).is_err();
-        put(b"\"");
-        parts.iter().for_each(|part| put(part));
-        put(b"\" ");
-    }
-
-    fn text(&self) -> Result<&[u8], OutOfMemory> {
-        if self.failed {
-            Err(OutOfMemory)
-        } else {
-            Ok(&self.text)
-        }
+        self.put(b"\"");
+        parts.iter().for_each(|part| self.put(part));
+        self.put(b"\" ");
     }
 }
 
@@ -252,3 +255,6 @@ fn field(sink: &mut dyn Sink, key: &[u8], value: u32) -> Result<(), OutOfMemory>
     sink.put(key)?;
     text::put_u32(sink, value)
 }
+
+#[cfg(test)]
+mod tests;

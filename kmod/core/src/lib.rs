@@ -41,6 +41,8 @@ mod map;
 pub mod mem;
 pub mod name;
 pub mod number;
+#[cfg(not(sekisho_kernel))]
+pub mod oracle;
 mod path_index;
 pub mod pattern;
 pub mod policy;

@@ -135,7 +135,10 @@ impl Preferences {
     }
 
     fn keys(group: Group) -> impl Iterator<Item = (usize, &'static [u8])> {
-        (0..).zip(KEYS.iter()).filter(move |(_, key)| key.0 == group).map(|(index, key)| (index, key.1))
+        (0..KEYS.len())
+            .zip(KEYS.iter())
+            .filter(move |(_, key)| key.0 == group)
+            .map(|(index, key)| (index, key.1))
     }
 
     /// Takes over the group of `other`.
@@ -217,5 +220,115 @@ fn behind<'a>(value: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
             return Some(text);
         }
         rest = rest.split_first()?.1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::{Group, Preferences};
+    use crate::profile::Profiles;
+    use crate::text::Reason;
+
+    fn profiles(lines: &[&str]) -> Profiles {
+        let mut profiles = Profiles::new();
+        for line in lines {
+            assert!(profiles.line(line.as_bytes()).is_ok(), "{line}");
+        }
+        profiles
+    }
+
+    #[test]
+    fn every_key_reads_as_it_prints() {
+        let values = [
+            (Group::Audit, "audit={ max_grant_log=1 max_reject_log=4294967295 task_info=yes path_info=no }"),
+            (Group::Audit, "audit={ max_grant_log=0 max_reject_log=2 task_info=no path_info=yes }"),
+            (
+                Group::Learning,
+                "learning={ verbose=yes max_entry=5 exec.realpath=no exec.argv0=yes symlink.target=no }",
+            ),
+            (
+                Group::Learning,
+                "learning={ verbose=no max_entry=6 exec.realpath=yes exec.argv0=no symlink.target=yes }",
+            ),
+            (Group::Permissive, "permissive={ verbose=yes }"),
+            (Group::Permissive, "permissive={ verbose=no }"),
+            (Group::Enforcing, "enforcing={ verbose=yes penalty=30 }"),
+            (Group::Enforcing, "enforcing={ verbose=no penalty=1 }"),
+        ];
+        for (group, value) in values {
+            let mut preferences = Preferences::ZERO;
+            assert!(preferences.apply(group, value.as_bytes()).is_ok());
+            let mut text = crate::mem::Vec::new();
+            preferences.print(group, &mut text).unwrap();
+            assert_eq!(*text, *std::format!("PREFERENCE::{value}\n").as_bytes());
+            // The other groups are as they were.
+            let mut restored = preferences;
+            restored.take(group, &Preferences::ZERO);
+            assert!(restored == Preferences::ZERO);
+        }
+    }
+
+    #[test]
+    fn values_are_searched_for_substrings() {
+        let mut preferences = Preferences::DEFAULT;
+        assert!(preferences
+            .apply(Group::Audit, b"x,path_info=no;max_grant_log=0012z max_reject_log = 5")
+            .is_ok());
+        assert!(
+            preferences == Preferences { path_info: false, max_grant_log: 12, ..Preferences::DEFAULT },
+            "only what has no blank at the ="
+        );
+        for (value, reason) in [
+            (&b"{ max_entry=9 }"[..], Reason::EmptyPreference),
+            (b"", Reason::EmptyPreference),
+            (b"{ task_info=maybe }", Reason::EmptyPreference),
+            (b"{ task_info=no max_grant_log=-1 }", Reason::BadPreferenceNumber),
+            (b"{ task_info=no max_grant_log= }", Reason::BadPreferenceNumber),
+            (b"{ task_info=no max_grant_log=4294967296 }", Reason::BadPreferenceNumber),
+            (b"{ task_info=no max_reject_log=99999999999999999999 }", Reason::BadPreferenceNumber),
+        ] {
+            let before = preferences;
+            assert!(preferences.apply(Group::Audit, value) == Err(reason));
+            assert!(preferences == before);
+        }
+    }
+
+    #[test]
+    fn own_groups_start_from_zero() {
+        let some = profiles(&["1-CONFIG=learning", "1-PREFERENCE::learning={ max_entry=100 }"]);
+        let zero = Preferences::ZERO;
+        let mut expected = Preferences { max_entry: 100, ..Preferences::DEFAULT };
+        expected.learn_realpath = zero.learn_realpath;
+        expected.learn_argv0 = zero.learn_argv0;
+        expected.learn_target = zero.learn_target;
+        assert!(some.preferences(1) == expected);
+        assert!(some.preferences(2) == Preferences::DEFAULT);
+    }
+
+    #[test]
+    fn global_lines_reach_all_that_have_no_own_group() {
+        let some = profiles(&[
+            "1-PREFERENCE::enforcing={ penalty=5 }",
+            "2-COMMENT=",
+            "PREFERENCE::enforcing={ penalty=9 }",
+            "PREFERENCE::audit={ task_info=no }",
+        ]);
+        assert_eq!([1, 2].map(|number| some.preferences(number).penalty), [5, 9]);
+        assert_eq!([1, 2].map(|number| some.preferences(number).enforcing_verbose), [false, true]);
+        assert_eq!([1, 2].map(|number| some.preferences(number).task_info), [false; 2]);
+    }
+
+    #[test]
+    fn the_own_group_reappears() {
+        let mut some = profiles(&[
+            "1-PREFERENCE::enforcing={ penalty=5 }",
+            "1-PREFERENCE::audit={ max_grant_log=3 }",
+            "1-PREFERENCE::enforcing={ use_default penalty=6 }",
+        ]);
+        assert_eq!((some.preferences(1).penalty, some.preferences(1).max_grant_log), (0, 3));
+        assert!(some.line(b"1-PREFERENCE::enforcing={ verbose=yes }").is_ok());
+        assert_eq!((some.preferences(1).penalty, some.preferences(1).enforcing_verbose), (5, true));
     }
 }

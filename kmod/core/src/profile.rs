@@ -3,6 +3,8 @@
 //!
 //! Reference 7. A value is only searched for substrings, as in 1.7; what says nothing at all is rejected, because it
 //! is a spelling mistake that would leave a system open. A rejected line does not create its profile, unlike in 1.7.
+//! Of several modes in one value the first of the list counts, as in 1.7; [`several_modes`] finds such lines. Comments
+//! keep their bytes from 0x80 on, which 1.7 lost (quirk Q30).
 
 use crate::edit::EditError;
 use crate::item::{Category, Item, ITEMS};
@@ -115,7 +117,7 @@ impl Profile {
     /// Applies a line.
     fn apply(&mut self, change: &Change<'_>) -> Result<(), EditError> {
         match change {
-            Change::Comment(words) => self.comment = comment(*words)?,
+            Change::Comment(value) => self.comment = comment(value)?,
             Change::Default(value) => self.default = value.over(self.default),
             Change::Category(category, value) => {
                 if let Some(own) = self.categories.get_mut(*category as usize) {
@@ -182,18 +184,24 @@ impl Profile {
     }
 }
 
-/// The value of a comment: the text behind `=`, normalised like every line (reference 7.1). A blank directly behind
-/// `=` stays, one of it, as in 1.7.
-fn comment(words: Words<'_>) -> Result<Vec<u8>, OutOfMemory> {
-    let body = text::normalise(words)?;
-    let spaced = !body.is_empty() && words.rest().first() != body.first();
-    if !spaced {
-        return Ok(body);
+/// The value of a comment: the text behind `=`, normalised (reference 7.1). A blank directly behind `=` stays, one of
+/// it, as in 1.7. Unlike in other lines, bytes from 0x80 on are no white space, so that UTF-8 stays what it is
+/// (quirk Q30).
+fn comment(value: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+    let mut comment = Vec::with_capacity(value.len())?;
+    let mut blank = false;
+    for byte in value {
+        if *byte <= 0x20 || *byte == 0x7F {
+            blank = true;
+            continue;
+        }
+        if blank {
+            comment.push(b' ')?;
+        }
+        blank = false;
+        comment.push(*byte)?;
     }
-    let mut comment = Vec::with_capacity(body.len().saturating_add(1))?;
-    comment.push(b' ')?;
-    comment.extend_from_slice(&body)?;
-    Ok(comment)
+    text::owned(&comment)
 }
 
 /// The file `profile`: all profiles, and the preferences that they share.
@@ -317,7 +325,7 @@ pub(crate) enum Line<'a> {
 
 /// What a line changes in one profile.
 pub(crate) enum Change<'a> {
-    Comment(Words<'a>),
+    Comment(&'a [u8]),
     Default(Value),
     Category(Category, Value),
     Item(Item, Value),
@@ -419,7 +427,7 @@ impl<'a> Line<'a> {
         let what = key.get(what_offset..).unwrap_or(&[]);
         let config = || Value::parse(value).map_err(|reason| fail(value_offset, reason));
         let change = match what {
-            b"COMMENT" => Change::Comment(Words::new(value)),
+            b"COMMENT" => Change::Comment(value),
             b"CONFIG" => match config()? {
                 Value::UseDefault => return Err(fail(value_offset, Reason::DefaultOfDefault)),
                 set => Change::Default(set),
@@ -448,16 +456,42 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Finds a mode that does not count, because the value of the line names another one that comes before it in the list
+/// disabled, learning, permissive, enforcing (quirk Q16).
+///
+/// Returns the column of the first such word, counted in bytes from 1. `None` also for lines that are rejected, and for
+/// values with `use_default`, where no mode counts.
+pub fn several_modes(line: &[u8]) -> Option<u32> {
+    let Ok(Some(Line::Profile(_, change))) = Line::parse(line) else {
+        return None;
+    };
+    let (Change::Default(value) | Change::Category(_, value) | Change::Item(_, value)) = change else {
+        return None;
+    };
+    let Value::Set { mode: Some(effective), .. } = value else {
+        return None;
+    };
+    // The key of a line that was parsed has no `=`.
+    let start = line.iter().position(|byte| *byte == b'=')?;
+    let text = line.get(start..)?;
+    let others = Mode::ALL.into_iter().filter(|mode| *mode != effective);
+    let offset = others.filter_map(|mode| find(text, mode.word())).min()?;
+    Some(text::column(start.saturating_add(offset)))
+}
+
+/// The offset at which `part` stands first in `text`.
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    let mut rest = text;
+    while !rest.starts_with(part) {
+        rest = rest.split_first()?.1;
+    }
+    Some(text.len().saturating_sub(rest.len()))
+}
+
 /// Whether `part` stands anywhere in `text`.
 fn contains(text: &[u8], part: &[u8]) -> bool {
-    let mut rest = text;
-    loop {
-        if rest.starts_with(part) {
-            return true;
-        }
-        match rest.split_first() {
-            Some((_, tail)) => rest = tail,
-            None => return false,
-        }
-    }
+    find(text, part).is_some()
 }
+
+#[cfg(test)]
+mod tests;

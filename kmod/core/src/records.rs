@@ -197,7 +197,11 @@ impl<S: Clone> Records<S> {
         self.next = next;
         // The tree shrinks at its root when one child is left.
         while self.depth > 0
-            && next.wrapping_sub(1).wrapping_shr(5) >> BITS.wrapping_mul(self.depth.wrapping_sub(1)) == 0
+            && next
+                .wrapping_sub(1)
+                .wrapping_shr(5)
+                .wrapping_shr(BITS.wrapping_mul(self.depth.wrapping_sub(1)))
+                == 0
         {
             let Child::Branch(branch) = &self.root else {
                 break;

@@ -10,14 +10,22 @@
 )]
 
 use sekisho_core::name::{is_valid_word, Name};
+use sekisho_core::oracle;
 use sekisho_core::pattern::{matches, Pattern};
 
 /// The verdict of this implementation, in the words of the corpus.
 fn verdict(name: &str, pattern: &str) -> &'static str {
     let pattern = Pattern::copy_from(pattern.as_bytes()).expect("memory");
     match (Name::new(name.as_bytes()), pattern) {
-        (Some(name), Some(pattern)) if matches(name, &pattern) => "match",
-        (Some(_), Some(_)) => "no",
+        (Some(name), Some(pattern)) => {
+            let answer = matches(name, &pattern);
+            assert_eq!(answer, oracle::matches(name, pattern.as_bytes()), "{name:?}", name = name.as_bytes());
+            if answer {
+                "match"
+            } else {
+                "no"
+            }
+        }
         _ => "invalid",
     }
 }

@@ -14,6 +14,7 @@ use sekisho_core::facts::Facts;
 use sekisho_core::learn::Learned;
 use sekisho_core::mem::Vec as Text;
 use sekisho_core::name::Name;
+use sekisho_core::oracle;
 use sekisho_core::policy::{Cursor, Policy};
 use sekisho_core::transition::next_domain;
 
@@ -118,6 +119,8 @@ fn run(case: &Case<'_>, style: Style) {
                     let request = words.split_off(request_at);
                     let (task, request) = parse_request(&request);
                     let decision = decide(&policy, id, &Facts::new(&task), &request);
+                    let oracle = oracle::decide(&policy, id, &Facts::new(&task), &request);
+                    assert_eq!(decision, oracle, "{place}: {line}: engine and oracle");
                     let granted = if decision.granted { "granted" } else { "missed" };
                     let log = if decision.log { "log" } else { "nolog" };
                     let answer = match kind {
