@@ -197,7 +197,11 @@ fn execution(sink: &mut dyn Sink, exec: &dyn Arguments) -> Result<(), OutOfMemor
     let mut strings = Strings { text: Vec::new(), full: false, failed: false };
     strings.put(ARGV);
     let mut index = 0_u64;
-    while index < exec.argc() && exec.argv(index, &mut |text| strings.add(&[text.as_bytes()])) {
+    // Behind the cut nothing is looked at: a program may have a million arguments.
+    while index < exec.argc()
+        && !strings.is_done()
+        && exec.argv(index, &mut |text| strings.add(&[text.as_bytes()]))
+    {
         index = index.saturating_add(1);
     }
     strings.full = false;
@@ -232,9 +236,14 @@ impl Strings {
         self.failed |= self.text.put(part).is_err();
     }
 
+    /// Whether more strings of this list would change nothing.
+    const fn is_done(&self) -> bool {
+        self.full || self.failed
+    }
+
     /// Adds the string that `parts` make up.
     fn add(&mut self, parts: &[&[u8]]) {
-        if self.full || self.failed {
+        if self.is_done() {
             return;
         }
         // Two quotes and the blank behind them belong to the string.

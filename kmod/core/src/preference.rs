@@ -161,13 +161,14 @@ impl Preferences {
         let mut changed = *self;
         let mut said = false;
         for (index, key) in Preferences::keys(group) {
-            let Some(text) = behind(value, key) else {
-                continue;
-            };
             match changed.place(index) {
-                Some(Place::Flag(flag)) if text.starts_with(b"yes") => (*flag, said) = (true, true),
-                Some(Place::Flag(flag)) if text.starts_with(b"no") => (*flag, said) = (false, true),
+                // Yes wins over no, wherever they stand, as for the log flags of a setting.
+                Some(Place::Flag(flag)) if says(value, key, b"yes") => (*flag, said) = (true, true),
+                Some(Place::Flag(flag)) if says(value, key, b"no") => (*flag, said) = (false, true),
                 Some(Place::Number(number)) => {
+                    let Some(text) = behind(value, key) else {
+                        continue;
+                    };
                     let digits = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
                     let digits = text.get(..digits).unwrap_or(text);
                     let value = digits.iter().try_fold(0_u32, |value, digit| {
@@ -221,6 +222,18 @@ fn behind<'a>(value: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
         }
         rest = rest.split_first()?.1;
     }
+}
+
+/// Whether `KEY=WORD` stands anywhere in a value.
+fn says(value: &[u8], key: &[u8], word: &[u8]) -> bool {
+    let mut rest = value;
+    while let Some(text) = behind(rest, key) {
+        if text.starts_with(word) {
+            return true;
+        }
+        rest = text;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -292,6 +305,20 @@ mod tests {
             let before = preferences;
             assert!(preferences.apply(Group::Audit, value) == Err(reason));
             assert!(preferences == before);
+        }
+    }
+
+    #[test]
+    fn yes_wins_wherever_it_stands() {
+        for (value, expected) in [
+            (&b"task_info=no task_info=yes"[..], true),
+            (b"task_info=yes task_info=no", true),
+            (b"task_info=maybe task_info=yes", true),
+            (b"task_info=maybe task_info=no", false),
+        ] {
+            let mut preferences = Preferences { task_info: !expected, ..Preferences::DEFAULT };
+            assert!(preferences.apply(Group::Audit, value).is_ok());
+            assert!(preferences == Preferences { task_info: expected, ..Preferences::DEFAULT });
         }
     }
 

@@ -273,8 +273,14 @@ impl Profiles {
         changed.apply(&change)?;
         let changed = Arc::new(changed)?;
         let place = usize::from(number);
-        while self.list.len() <= place {
-            self.list.push(None)?;
+        if place >= self.list.len() {
+            // A new list, so that running out of memory half way leaves the old one as it was.
+            let mut longer = Vec::with_capacity(place.saturating_add(1))?;
+            longer.extend_from_slice(&self.list)?;
+            while longer.len() <= place {
+                longer.push(None)?;
+            }
+            self.list = longer;
         }
         if let Some(profile) = self.list.get_mut(place) {
             *profile = Some(changed);

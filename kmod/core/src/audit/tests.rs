@@ -12,6 +12,7 @@ use crate::preference::Preferences;
 use crate::profile::Mode;
 use crate::request::{PathNumberOp, PathOp, Request};
 use crate::task::Task;
+use std::cell::Cell;
 use std::string::String;
 
 fn name(text: &str) -> Name<'_> {
@@ -73,6 +74,32 @@ impl Arguments for Exec<'_> {
     fn is_unreadable(&self) -> bool {
         self.unreadable
     }
+}
+
+/// A program with more arguments than anybody can look at. Counts those that were asked for.
+struct Endless<'a>(&'a Cell<usize>);
+
+impl Arguments for Endless<'_> {
+    fn argc(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn envc(&self) -> u64 {
+        0
+    }
+
+    fn realpath(&self) -> Option<Name<'_>> {
+        None
+    }
+
+    fn argv(&self, _: u64, visit: &mut dyn FnMut(Name<'_>)) -> bool {
+        self.0.set(self.0.get().saturating_add(1));
+        assert!(self.0.get() < 100_000, "does not stop");
+        visit(name("a"));
+        true
+    }
+
+    fn envp(&self, _: &mut dyn FnMut(Name<'_>, Option<Name<'_>>)) {}
 }
 
 /// The text from `argv[]={ ` up to the end of the first line of a record.
@@ -260,6 +287,16 @@ fn what_does_not_fit_is_cut() {
         strings(&Exec { argv: &over, envp: &envp, unreadable: false }),
         std::format!("argv[]={{ \"{}\" ... }} envp[]={{ \"E=1\" ... }} }}", over[0])
     );
+
+    // Nothing behind the cut is asked for.
+    let asked = Cell::new(0);
+    let exec = Endless(&asked);
+    let task = Task::default();
+    let facts = Facts { exec: Some(&exec), ..Facts::new(&task) };
+    let header = header(1, 2, Mode::Learning, 3);
+    let text = text(|sink| note(sink, &header, &Preferences::DEFAULT, &facts, b"<kernel>", b"x").unwrap());
+    assert!(text.contains("argc=18446744073709551615") && text.contains("\"a\" ... } envp[]={ } }\n"));
+    assert!(asked.get() < MAX_ARGUMENTS, "{}", asked.get());
 
     // The whole part stays within the buffer of 8192 bytes.
     let many: std::vec::Vec<String> = (0..9000).map(|_| long(1)).collect();
