@@ -11,6 +11,7 @@ use crate::address::AddressRange;
 use crate::capability::Capability;
 use crate::condition::ConditionLine;
 use crate::directive;
+use crate::entry;
 use crate::group::GroupKind;
 use crate::mem::OutOfMemory;
 use crate::name::{self, ROOT_DOMAIN};
@@ -83,6 +84,8 @@ pub enum Args<'a, G = &'a [u8]> {
 /// A parsed ACL line.
 #[derive(Clone, Copy)]
 pub struct AclLine<'a> {
+    /// All words of the line, for the columns of warnings.
+    words: Words<'a>,
     class: Class,
     bits: u16,
     args: Args<'a>,
@@ -101,7 +104,7 @@ impl<'a> AclLine<'a> {
 
     /// Parses the rest of a line; columns count from the beginning of that line.
     pub(crate) fn parse_words(words: Words<'a>) -> Result<AclLine<'a>, ParseError> {
-        let mut parser = Parser { words, last: 1 };
+        let mut parser = Parser { line: words, words, last: 1 };
         let (column, keyword) = parser.words.require(Reason::UnknownAcl)?;
         if let Some(bits) = old_form(keyword) {
             let path = parser.path()?;
@@ -155,15 +158,20 @@ impl<'a> AclLine<'a> {
         self.class
     }
 
-    /// What the line allows, as bits of the class: one operation but for the old form with a number.
+    /// What the line allows, as bits of the class: one operation but for the old form with a number, where read and write
+    /// together are read/write too.
     pub const fn bits(&self) -> u16 {
         self.bits
     }
 
-    /// What the line allows.
+    /// What the line allows, in print order; read/write stands for read and write.
     pub fn operations(&self) -> impl Iterator<Item = Operation> {
-        let bits = self.bits;
-        self.class.operations().filter(move |operation| bits & operation.bit() != 0)
+        entry::operations(self.class, self.bits)
+    }
+
+    /// All words of the line.
+    pub(crate) const fn words(&self) -> Words<'a> {
+        self.words
     }
 
     /// The first word in normal form, such as `allow_read`; for network with protocol and operation.
@@ -201,7 +209,7 @@ impl<'a> AclLine<'a> {
     /// The sink is out of memory.
     pub fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
         let mut end: &[u8] = b"";
-        for operation in crate::entry::operations(self.class, crate::entry::merge(self.class, 0, self.bits)) {
+        for operation in self.operations() {
             sink.put(end)?;
             sink.put(operation.keyword())?;
             print_args(&self.args, &|_, name| name, sink)?;
@@ -216,6 +224,9 @@ impl<'a> AclLine<'a> {
 
 /// The words of a line, taken as arguments.
 struct Parser<'a> {
+    /// All of them.
+    line: Words<'a>,
+    /// Those that are left.
     words: Words<'a>,
     /// Column of the last argument.
     last: u32,
@@ -249,7 +260,7 @@ impl<'a> Parser<'a> {
             Some((_, b";")) => Some(ConditionLine::parse(self.words)?),
             Some((column, _)) => return Err(ParseError::new(column, Reason::SurplusWord)),
         };
-        Ok(AclLine { class, bits, args, condition })
+        Ok(AclLine { words: self.line, class, bits, args, condition })
     }
 
     /// A word of which `check` says what is wrong.
@@ -341,7 +352,7 @@ fn old_form(word: &[u8]) -> Option<u16> {
             bits |= Operation::Path(op).bit();
         }
     }
-    Some(bits)
+    Some(entry::merge(Class::Path, 0, bits))
 }
 
 /// A decimal number from 0 to 65535.
@@ -371,16 +382,21 @@ fn check_group(column: u32, group: &[u8]) -> Result<&[u8], ParseError> {
 
 /// A valid word within the limits of the matcher.
 pub(crate) fn check_word(word: &[u8], invalid: Reason) -> Result<(), Reason> {
-    if !name::is_valid_word(word) {
+    if name::skip_plain(word).is_empty() {
+        // No wildcard, no escape: valid, and nothing to be limited.
+        Ok(())
+    } else if !name::is_valid_word(word) {
         Err(invalid)
-    } else if !pattern::is_within_limits(word) {
+    } else if word.len() > pattern::MAX_POSITIONS && !pattern::is_within_limits(word) {
+        // What is limited has a byte at least, so that a short word needs no counting.
         Err(Reason::PatternTooLong)
     } else {
         Ok(())
     }
 }
 
-fn paths<'a, G: Copy>(args: &Args<'a, G>) -> [Option<PathArg<'a, G>>; 3] {
+/// The paths among arguments, in the order of the line.
+pub(crate) fn paths<'a, G: Copy>(args: &Args<'a, G>) -> [Option<PathArg<'a, G>>; 3] {
     match args {
         Args::Path(path) | Args::PathNumber(path, _) | Args::Device(path, ..) => [Some(*path), None, None],
         Args::Path2(from, to) => [Some(*from), Some(*to), None],
@@ -389,7 +405,8 @@ fn paths<'a, G: Copy>(args: &Args<'a, G>) -> [Option<PathArg<'a, G>>; 3] {
     }
 }
 
-fn numbers<G: Copy>(args: &Args<'_, G>) -> [Option<NumberArg<G>>; 3] {
+/// The numbers among arguments, in the order of the line.
+pub(crate) fn numbers<G: Copy>(args: &Args<'_, G>) -> [Option<NumberArg<G>>; 3] {
     match args {
         Args::PathNumber(_, number) | Args::Network(_, number) | Args::Mount { flags: number, .. } => {
             [Some(*number), None, None]
@@ -528,4 +545,154 @@ pub(crate) fn print_args<'n, G: Copy>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::{AclLine, PathArg};
+    use crate::mem::Vec;
+    use crate::request::{Class, Operation, PathOp};
+    use crate::text::Reason;
+    use std::string::String;
+
+    fn printed(line: &str) -> String {
+        let mut text = Vec::new();
+        match AclLine::parse(line.as_bytes()) {
+            Ok(acl) => acl.print(&mut text).unwrap(),
+            Err(error) => panic!("{line}: {}: {}", error.column, error.reason.message()),
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[test]
+    fn good_lines_print_in_normal_form() {
+        for same in [
+            "allow_read/write /a",
+            r"allow_transit //a\*",
+            "allow_pivot_root /new/ /old/",
+            "allow_create @G 0600-0644",
+            "allow_chown /a 00-0xF",
+            "allow_mkblock /a @M 8 0-15",
+            "allow_mkchar /dev/null 0666 1 3 if task.fsuid=0",
+            "allow_mount <NULL> / --make-shared 0x4000",
+            r"allow_mount /dev/\* /media/\*/ vfat 0x6 if path1.type=block path2.parent.uid=0",
+            "allow_mount @A @B @C @D",
+            r"allow_env LD_\*",
+            "allow_env @A",
+            "allow_capability conceal_mount",
+            "allow_signal 65535 <kernel>",
+            "allow_signal 15 <kernel> /if / //app=x if task.uid=0",
+            "allow_signal 15 <kernel> /a ; set task.state[0]=1",
+            "allow_network UDP connect @A @P",
+            "allow_network TCP accept 0:0:0:0:0:0:0:1 1024-65535",
+            "allow_network RAW bind 10.0.0.1-10.0.0.2 1",
+            "execute_handler /a",
+            "denied_execute_handler /a if task.uid=0",
+            "allow_read if",
+            "allow_read ;",
+            "allow_rename if ;",
+            "allow_create /a 9-3",
+        ] {
+            assert_eq!(printed(same), same);
+        }
+        for (line, normal) in [
+            ("  allow_create\t/a  000644 \u{e9} ", "allow_create /a 0644"),
+            ("allow_ioctl /a 0X1f-0x1F", "allow_ioctl /a 0x1F"),
+            ("allow_signal 00 <kernel>", ""),
+            ("allow_read /a if ; set task.state[2]=0x1", "allow_read /a ; set task.state[2]=1"),
+            ("1 /a", "allow_execute /a"),
+            ("6 @G", "allow_read/write @G"),
+            ("7 /a if task.uid=0", "allow_read/write /a if task.uid=0\nallow_execute /a if task.uid=0"),
+        ] {
+            if normal.is_empty() {
+                assert!(AclLine::parse(line.as_bytes()).is_err(), "{line}");
+            } else {
+                assert_eq!(printed(line), normal);
+            }
+        }
+    }
+
+    #[test]
+    fn bad_lines_say_where_and_why() {
+        for (column, reason, line) in [
+            (1, Reason::UnknownAcl, ""),
+            (1, Reason::UnknownAcl, "allow_frob /a"),
+            (2, Reason::UnknownAcl, " 8 /a"),
+            (1, Reason::UnknownAcl, "257 /a"),
+            (1, Reason::UnknownAcl, "allow_networ TCP bind 1.2.3.4 1"),
+            (11, Reason::MissingPath, "allow_read"),
+            (12, Reason::BadPath, r"allow_read /\101"),
+            (12, Reason::BadGroupName, "allow_read @"),
+            (3, Reason::OldFormOfDirectory, "4 /a/"),
+            (15, Reason::MissingPath, "allow_link  /a"),
+            (16, Reason::MissingNumber, "allow_create /a"),
+            (17, Reason::BadNumber, "allow_create /a -1"),
+            (17, Reason::BadNumber, "allow_create /a 018"),
+            (17, Reason::BadNumber, "allow_create /a if task.uid=0"),
+            (19, Reason::MissingDeviceNumber, "allow_mkblock /a 0"),
+            (21, Reason::MissingDeviceNumber, "allow_mkblock /a 0 1"),
+            (23, Reason::MissingFlags, "allow_mount /a /b ext3"),
+            (15, Reason::SurplusWord, "allow_read /a unless task.uid=0"),
+            (15, Reason::SurplusWord, "allow_read /a /b if task.uid=0"),
+            (17, Reason::EmptyCondition, "allow_read /a if"),
+            (29, Reason::SecondIf, "allow_read /a if task.uid=0 if task.gid=0"),
+            (16, Reason::NoAssignment, "allow_read /a ;"),
+            (11, Reason::BadVariable, "allow_env A=b"),
+            (18, Reason::UnknownCapability, "allow_capability sys_time"),
+            (14, Reason::BadSignal, "allow_signal -1 <kernel>"),
+            (14, Reason::BadSignal, "allow_signal 65536 <kernel>"),
+            (14, Reason::BadSignal, "allow_signal 0x1 <kernel>"),
+            (14, Reason::BadSignal, "allow_signal 1-2 <kernel>"),
+            (17, Reason::BadDomainName, "allow_signal 15 /a"),
+            (26, Reason::BadDomainName, r"allow_signal 15 <kernel> /\*"),
+            (26, Reason::BadDomainName, "allow_signal 15 <kernel> a if task.uid=0"),
+            (15, Reason::MissingProtocol, "allow_network tcp bind 1.2.3.4 1"),
+            (19, Reason::MissingNetworkOperation, "allow_network UDP listen 1.2.3.4 1"),
+            (19, Reason::MissingNetworkOperation, "allow_network TCP frob 1.2.3.4 1"),
+            (24, Reason::BadAddress, "allow_network TCP bind 1.2.3.4x 1"),
+            (31, Reason::MissingPort, "allow_network TCP bind 1.2.3.4"),
+            (34, Reason::SurplusWord, "allow_network TCP bind 1.2.3.4 1 2"),
+            (17, Reason::BadProgram, "execute_handler a"),
+            (17, Reason::BadProgram, r"execute_handler /\*"),
+            (17, Reason::BadProgram, "execute_handler /a/"),
+        ] {
+            match AclLine::parse(line.as_bytes()) {
+                Ok(_) => panic!("{line}"),
+                Err(error) => {
+                    assert_eq!((error.column, error.reason.message()), (column, reason.message()), "{line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_old_form_is_one_entry() {
+        let line = AclLine::parse(b"6 /a").ok().unwrap();
+        assert!(line.class() == Class::Path && line.keyword() == b"allow_read/write");
+        assert!(line.operations().all(|operation| operation == Operation::Path(PathOp::ReadWrite)));
+        for op in [PathOp::ReadWrite, PathOp::Read, PathOp::Write] {
+            assert!(line.bits() & Operation::Path(op).bit() != 0);
+        }
+        assert!(line.bits() & Operation::Path(PathOp::Execute).bit() == 0);
+    }
+
+    #[test]
+    fn words_and_groups() {
+        let line = AclLine::parse(b"allow_mount @A /b @C @D").ok().unwrap();
+        assert!(line.path_words().eq([&b"/b"[..]]));
+        assert!(line.groups().map(|(_, name)| name).eq([&b"A"[..], b"C", b"D"]));
+        assert!(PathArg::Word(&b"a"[..]) != PathArg::<&[u8]>::Group(b"a"));
+    }
+
+    #[test]
+    fn only_long_patterns_are_limited() {
+        let line = |elements| std::format!("allow_read /{}", r"\?".repeat(elements));
+        assert!(AclLine::parse(line(511).as_bytes()).is_ok());
+        let reason = AclLine::parse(line(512).as_bytes()).err().unwrap().reason;
+        assert!(reason == Reason::PatternTooLong);
+        let long = std::format!("allow_read /{}", "a".repeat(100_000));
+        assert_eq!(printed(&long), long);
+    }
 }

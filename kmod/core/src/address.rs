@@ -85,20 +85,23 @@ fn put_hex(sink: &mut dyn Sink, group: u16) -> Result<(), OutOfMemory> {
 
 fn parse_v4(word: &[u8]) -> Option<[u8; 4]> {
     let mut bytes = [0; 4];
-    let mut parts = word.split(|byte| *byte == b'.');
+    let mut rest = word;
+    let mut first = true;
     for byte in &mut bytes {
-        let part = parts.next()?;
-        let digits = (1..=3).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
-        // Not `Number::parse`: a leading 0 does not mean octal here.
-        let value = part
-            .iter()
-            .fold(0_u32, |value, digit| value.wrapping_mul(10).wrapping_add(u32::from(*digit & 15)));
-        *byte = u8::try_from(value).ok().filter(|_| digits)?;
+        if !first {
+            rest = rest.strip_prefix(b".")?;
+        }
+        first = false;
+        // Not `Number::parse`: a leading 0 does not mean octal here. Up to three digits.
+        let (mut value, mut room) = (0_u32, 3_u32);
+        while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+            room = room.checked_sub(1)?;
+            value = value.wrapping_mul(10).wrapping_add(u32::from(*digit & 15));
+            rest = tail;
+        }
+        *byte = u8::try_from(value).ok().filter(|_| room < 3)?;
     }
-    match parts.next() {
-        None => Some(bytes),
-        Some(_) => None,
-    }
+    rest.is_empty().then_some(bytes)
 }
 
 fn parse_v6(word: &[u8]) -> Option<[u8; 16]> {

@@ -167,3 +167,20 @@ impl Capability {
         NAMES.get(self as usize).map_or(Item::CapConcealMount, |(_, item)| *item)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Capability, NAMES};
+    use crate::item::Item;
+
+    #[test]
+    fn names_numbers_and_items_are_in_one_order() {
+        for (number, capability) in (0_u8..).zip(Capability::ALL) {
+            assert!(capability as u8 == number && Capability::from_u8(number) == Some(capability));
+            assert!(Capability::from_name(capability.name()) == Some(capability));
+            assert_eq!(capability.item() as u8, Item::CapInetTcpCreate as u8 + number);
+        }
+        assert!(Capability::from_u8(NAMES.len() as u8).is_none());
+        assert!(Capability::from_name(b"sys_time").is_none());
+    }
+}

@@ -236,3 +236,96 @@ fn ports(word: &[u8]) -> Option<(u16, u16)> {
         && range.max == Number::decimal(range.max.value);
     Some((port(range.min)?, port(range.max)?)).filter(|_| decimal)
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::{Directive, From};
+    use crate::text::{Reason, Words};
+
+    fn parse(line: &str) -> Result<Directive<'_>, (u32, &'static str)> {
+        Directive::parse(Words::new(line.as_bytes())).map_err(|error| (error.column, error.reason.message()))
+    }
+
+    #[test]
+    fn rules() {
+        let rule = |keep, negative, program, from| Directive::Rule { keep, negative, program, from };
+        let (sh, sshd) = (Some(&b"/bin/sh"[..]), &b"<kernel> /usr/sbin/sshd"[..]);
+        for (line, expected) in [
+            ("initialize_domain /bin/sh", rule(false, false, sh, None)),
+            ("no_initialize_domain /bin/sh from /a", rule(false, true, sh, Some(From::LastWord(b"/a")))),
+            (
+                "initialize_domain /bin/sh from <kernel> /usr/sbin/sshd",
+                rule(false, false, sh, Some(From::Domain(sshd))),
+            ),
+            ("keep_domain <kernel> /usr/sbin/sshd", rule(true, false, None, Some(From::Domain(sshd)))),
+            ("no_keep_domain /bin/sh", rule(true, true, None, Some(From::LastWord(b"/bin/sh")))),
+            ("keep_domain /bin/sh from <kernel>", rule(true, false, sh, Some(From::Domain(b"<kernel>")))),
+            ("keep_domain /bin/sh from /a", rule(true, false, sh, Some(From::LastWord(b"/a")))),
+        ] {
+            assert!(parse(line) == Ok(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn other_lines() {
+        for good in [
+            r"allow_read /lib/\*",
+            r"allow_env LC_\*",
+            r"file_pattern \$",
+            "deny_rewrite @x",
+            r"aggregator /tmp/a.\?\? /tmp/a",
+            "path_group A @B",
+            r"path_group \* pipe:[\$]",
+            "number_group A 5-5",
+            "address_group A 2.0.0.0-1.0.0.0",
+            "deny_autobind 0-65535",
+        ] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn bad_lines_say_where_and_why() {
+        for (column, reason, line) in [
+            (1, Reason::UnknownDirective, ""),
+            (1, Reason::UnknownDirective, "allow_write /a"),
+            (1, Reason::RemovedDirective, "trust_domain <kernel>"),
+            (18, Reason::MissingProgram, "initialize_domain"),
+            (19, Reason::BadProgram, r"initialize_domain /\*"),
+            (19, Reason::BadProgram, "initialize_domain @A"),
+            (19, Reason::BadProgram, "initialize_domain /a/"),
+            (22, Reason::SurplusWord, "initialize_domain /a /b"),
+            (26, Reason::MissingFromDomain, "initialize_domain /a from"),
+            (27, Reason::BadFromDomain, "initialize_domain /a from /b/"),
+            (30, Reason::SurplusWord, "initialize_domain /a from /b /c"),
+            (12, Reason::MissingFromDomain, "keep_domain"),
+            (13, Reason::BadDomainName, "keep_domain <kernel>x"),
+            (22, Reason::BadDomainName, "keep_domain <kernel> a"),
+            (13, Reason::BadProgram, "keep_domain <kernel> from /a"),
+            (12, Reason::BadFile, "allow_read a"),
+            (12, Reason::BadFile, "allow_read @a"),
+            (12, Reason::BadFile, r"allow_read /\*/"),
+            (15, Reason::SurplusWord, "allow_read /a if task.uid=0"),
+            (11, Reason::BadVariable, "allow_env A=B"),
+            (14, Reason::NoWildcard, "file_pattern /a"),
+            (14, Reason::BadPath, r"file_pattern \q"),
+            (14, Reason::BadPath, r"deny_rewrite \q"),
+            (16, Reason::MissingProgram, "aggregator /\\*a"),
+            (15, Reason::BadProgram, r"aggregator /a /\*"),
+            (14, Reason::MissingMember, "path_group  A "),
+            (14, Reason::BadPathMember, r"path_group A \q"),
+            (16, Reason::BadNumberMember, "number_group A @B"),
+            (16, Reason::ReversedRange, "number_group A 2-1"),
+            (17, Reason::BadAddressMember, "address_group A 1.2.3.4x"),
+            (25, Reason::SurplusWord, "address_group A 1.2.3.4 x"),
+            (15, Reason::BadPorts, "deny_autobind 65536"),
+            (15, Reason::BadPorts, "deny_autobind 1x"),
+            (15, Reason::BadPorts, "deny_autobind @A"),
+            (15, Reason::ReversedRange, "deny_autobind 2-1"),
+        ] {
+            assert_eq!(parse(line).map(|_| ()), Err((column, reason.message())), "{line}");
+        }
+    }
+}

@@ -22,10 +22,10 @@ pub struct Name<'a>(&'a [u8]);
 impl<'a> Name<'a> {
     /// Checks bytes that are said to be encoded already. `None` when they are not.
     pub fn new(encoded: &'a [u8]) -> Option<Name<'a>> {
-        let mut rest = encoded;
+        let mut rest = skip_plain(encoded);
         while !rest.is_empty() {
             match next_element(rest)? {
-                (Element::Unit(_), tail) => rest = tail,
+                (Element::Unit(_), tail) => rest = skip_plain(tail),
                 _ => return None,
             }
         }
@@ -114,23 +114,67 @@ pub fn is_valid_word(word: &[u8]) -> bool {
     let mut rest = word;
     let mut after_slash = false;
     let mut in_group = false;
-    while !rest.is_empty() {
-        let Some((element, tail)) = next_element(rest) else {
+    loop {
+        let tail = skip_plain(rest);
+        if let Some(plain) = rest.get(..rest.len().saturating_sub(tail.len())) {
+            if in_group && plain.contains(&b'/') {
+                return false;
+            }
+            after_slash = plain.last().map_or(after_slash, |&last| last == b'/');
+        }
+        if tail.is_empty() {
+            return !in_group;
+        }
+        // Begins with a backslash or is not valid, so it is no `/`.
+        let Some((element, next)) = next_element(tail) else {
             return false;
         };
-        let slash = element == Element::Unit(b'/');
         match element {
             Element::Open if !after_slash || in_group => return false,
             Element::Open => in_group = true,
-            Element::Close if !in_group || tail.first() != Some(&b'/') => return false,
+            Element::Close if !in_group || next.first() != Some(&b'/') => return false,
             Element::Close => in_group = false,
-            _ if slash && in_group => return false,
             _ => {}
         }
-        after_slash = slash;
-        rest = tail;
+        after_slash = false;
+        rest = next;
     }
-    !in_group
+}
+
+/// What follows the bytes at the beginning that stand for themselves. Few words have anything else, so that most are
+/// checked by this alone.
+#[inline]
+pub(crate) fn skip_plain(word: &[u8]) -> &[u8] {
+    word.get(printable_len(word, b'\\')..).unwrap_or(&[])
+}
+
+/// Number of bytes at the beginning that are printable and not `except` (0 excepts none).
+///
+/// Goes by eight bytes at a time, because every byte of a policy comes this way several times.
+#[inline]
+pub(crate) fn printable_len(bytes: &[u8], except: u8) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let excepted = ONES.wrapping_mul(u64::from(except));
+    let mut len = 0_usize;
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in chunks.by_ref() {
+        let chunk = chunk.iter().rev().fold(0_u64, |chunk, byte| (chunk << 8) | u64::from(*byte));
+        let other = chunk ^ excepted;
+        // The top bit of a byte tells that it is out. A borrow or carry only reaches the bytes above one that is out, so
+        // that the lowest of these bits is always right.
+        let below = chunk.wrapping_sub(ONES.wrapping_mul(0x21)) & !chunk;
+        let above = chunk.wrapping_add(ONES) | chunk;
+        let equal = other.wrapping_sub(ONES) & !other;
+        let out = (below | above | equal) & TOPS;
+        if out != 0 {
+            return len.saturating_add((out.trailing_zeros() >> 3) as usize);
+        }
+        len = len.saturating_add(8);
+    }
+    let good = |byte: &u8| byte.wrapping_sub(0x21) <= 0x7E - 0x21 && *byte != except;
+    let rest = chunks.remainder();
+    len.saturating_add(rest.iter().position(|byte| !good(byte)).unwrap_or(rest.len()))
 }
 
 /// Whether these bytes are the name of a domain (reference 1.4): `<kernel>`, then any number of components,
@@ -346,6 +390,27 @@ mod tests {
             "a\x7F",
         ] {
             assert!(!is_valid_word(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn printable_beginnings() {
+        for len in 0..20 {
+            let mut bytes = [b'a'; 20];
+            for out in [0, 1, 0x1F, 0x20, 0x7F, 0x80, 0xA0, 0xFE, 0xFF, b'\\'] {
+                for behind in [b'a', 0, 0x20, 0x21, 0x5B, 0x5D, 0x7E, 0x7F, 0x80, 0xFF] {
+                    bytes[len..].fill(behind);
+                    bytes[len] = out;
+                    assert_eq!(printable_len(&bytes, b'\\'), len, "{out} {behind}");
+                    assert_eq!(printable_len(&bytes[..len], 0), len);
+                }
+            }
+            for fine in [0x21, 0x5B, 0x5D, 0x7E] {
+                bytes.fill(fine);
+                assert_eq!(printable_len(&bytes[..len], b'\\'), len);
+                bytes[len] = b'\\';
+                assert_eq!(printable_len(&bytes, 0), 20);
+            }
         }
     }
 

@@ -295,7 +295,10 @@ impl Operation {
 
     /// The operation of an ACL keyword; that of `allow_network` follows from its words.
     pub fn from_keyword(word: &[u8]) -> Option<Operation> {
-        OPERATIONS.iter().find(|(_, keyword, _)| *keyword == word).map(|(operation, _, _)| *operation)
+        // Most keywords of one length differ in their last letter.
+        let same =
+            |keyword: &[u8]| keyword.len() == word.len() && keyword.last() == word.last() && keyword == word;
+        OPERATIONS.iter().find(|(_, keyword, _)| same(keyword)).map(|(operation, _, _)| *operation)
     }
 
     /// The profile item that sets the mode (reference 4.4); for capabilities see [`Request::item`].

@@ -6,10 +6,13 @@
 //! the line that the person wrote.
 
 use crate::mem::{OutOfMemory, Vec};
+use crate::name::printable_len;
 use crate::number::Number;
 
 mod reason;
+mod warning;
 pub use reason::Reason;
+pub use warning::{directive_warnings, profile_warnings, warnings, Warning};
 
 /// A place where text is appended.
 ///
@@ -100,7 +103,7 @@ impl<'a> Iterator for Words<'a> {
         let rest = self.rest();
         let skip = rest.iter().position(|byte| !is_space(*byte))?;
         let tail = rest.get(skip..)?;
-        let len = tail.iter().position(|byte| is_space(*byte)).unwrap_or(tail.len());
+        let len = printable_len(tail, 0);
         let word = tail.get(..len)?;
         let start = self.at.saturating_add(skip);
         self.at = start.saturating_add(len);
@@ -110,7 +113,8 @@ impl<'a> Iterator for Words<'a> {
 
 /// Reference 1.2.
 fn is_space(byte: u8) -> bool {
-    byte <= 0x20 || byte >= 0x7F
+    // One comparison: bytes below 0x21 wrap to the top.
+    byte.wrapping_sub(0x21) > 0x7E - 0x21
 }
 
 /// Byte offset to column.
