@@ -7,7 +7,7 @@
 //!
 //! Nothing here allocates when it is asked.
 
-use crate::acl::{AddressArg, Args, PathArg};
+use crate::acl::{self, AddressArg, Args, PathArg};
 use crate::address::Address;
 use crate::condition::Condition;
 use crate::entry::{self, Entry};
@@ -18,6 +18,7 @@ use crate::map::Map;
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::name::Name;
 use crate::path_index::{Hit, PathIndex, Visit};
+use crate::pattern;
 use crate::policy::Policy;
 use crate::record;
 use crate::records::{Record, Records};
@@ -434,17 +435,23 @@ impl Search<'_> {
         if self.best.is_some_and(|(best, _)| best < record.number) {
             return false;
         }
-        match entry::header(record.bytes) {
-            Some((class, bits, _)) if class == self.class && bits & self.bit != 0 => {}
+        let args = match entry::header(record.bytes) {
+            Some((class, bits, args)) if class == self.class && bits & self.bit != 0 => args,
             _ => return false,
-        }
-        let Some(entry) = Entry::read(record.bytes, record.shared) else {
-            return false;
         };
-        if !entry.matches(self.policy, self.request, known) || !entry.applies(self.policy, self.facts) {
+        let matches = match (self.request, record::only_word(args)) {
+            // The commonest entry, a single word, need not be read into arguments.
+            (Request::Path { op, path }, Some(word)) => {
+                let wildcards = !matches!(op, PathOp::Execute | PathOp::Transit);
+                known || word == path.as_bytes() || (wildcards && pattern::matches_word(*path, word))
+            }
+            _ => Entry::read(record.bytes, None)
+                .is_some_and(|entry| entry.matches(self.policy, self.request, known)),
+        };
+        if !matches || record.shared.is_some_and(|condition| !condition.is_true(self.facts, self.policy)) {
             return false;
         }
-        let set = entry.condition.map_or([None; 3], Condition::assignments);
+        let set = record.shared.map_or([None; 3], |condition| condition.assignments());
         self.best = Some((record.number, set));
         self.list.setting == 0
     }
@@ -455,7 +462,12 @@ impl Search<'_> {
 /// # Errors
 /// Out of memory.
 pub(crate) fn encode(class: Class, bits: u16, args: &Args<'_, GroupId>) -> Result<Vec<u8>, OutOfMemory> {
-    let mut bytes = Vec::new();
+    // Room for the words and the numbers beside them, so that it need not grow while it is written.
+    let words = acl::paths(args).into_iter().flatten().fold(64_usize, |room, path| match path {
+        PathArg::Word(word) => room.saturating_add(word.len()),
+        PathArg::Group(_) => room,
+    });
+    let mut bytes = Vec::with_capacity(words)?;
     record::write(&mut bytes, class, bits, args)?;
     Ok(bytes)
 }

@@ -35,6 +35,8 @@ enum Shape {
     All,
     /// A beginning, one run of a class, an end: lengths of both, class, least length of the run.
     Run { prefix: u32, suffix: u32, class: Class, least: u32 },
+    /// `\*`, bytes that are no wildcards, `\*`: the length of these bytes.
+    Inside(u32),
     /// Anything else.
     General,
 }
@@ -81,6 +83,7 @@ impl Component {
         let shape = match self.shape {
             Shape::All => Shape::All,
             Shape::Run { prefix, suffix, class, least } => Shape::Run { prefix, suffix, class, least },
+            Shape::Inside(len) => Shape::Inside(len),
             Shape::General => Shape::General,
         };
         Ok(Component { text: self.text.try_clone()?, repeats: self.repeats, skip: self.skip, shape })
@@ -102,7 +105,14 @@ impl Component {
                     return answer;
                 }
             }
-            Shape::General => {}
+            // An escape in the name could be cut in the middle.
+            Shape::Inside(len) if !name.contains(&b'\\') => {
+                return self
+                    .text
+                    .get(2..(len as usize).saturating_add(2))
+                    .is_some_and(|part| is_in(part, name));
+            }
+            Shape::Inside(_) | Shape::General => {}
         }
         let (prefix, rest) = pattern::cut(&self.text, self.skip as usize);
         match name.strip_prefix(prefix) {
@@ -142,6 +152,22 @@ impl Component {
         }
         Some(true)
     }
+}
+
+/// Whether `part` stands somewhere in `text`.
+fn is_in(part: &[u8], text: &[u8]) -> bool {
+    let Some(first) = part.first() else {
+        return true;
+    };
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        rest = rest.get(at..).unwrap_or(&[]);
+        if rest.starts_with(part) {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or(&[]);
+    }
+    false
 }
 
 /// By what a component of a pattern is found, and the hash of that.
@@ -240,12 +266,16 @@ impl Shape {
         let Some((element, tail)) = crate::name::next_element(rest) else {
             return Shape::General;
         };
+        let behind = pattern::skip_units(tail);
+        if element == Element::Many(Class::Any) && rest.len() == text.len() && behind == br"\*" {
+            return Shape::Inside(tail.len().saturating_sub(behind.len()) as u32);
+        }
         let (class, least) = match element {
             Element::Many(class) => (class, 0),
             Element::Some(class) => (class, 1),
             _ => return Shape::General,
         };
-        if !pattern::skip_units(tail).is_empty() {
+        if !behind.is_empty() {
             return Shape::General;
         }
         let prefix = text.len().saturating_sub(rest.len()) as u32;

@@ -126,10 +126,22 @@ impl Edit {
         self.policy.quota = bytes;
     }
 
+    /// The memory before a change, for [`Edit::is_over`]; 0 if there is no quota and nobody will ask.
+    pub(crate) fn memory_before(&self) -> usize {
+        if self.policy.quota == 0 {
+            0
+        } else {
+            self.policy.memory()
+        }
+    }
+
     /// Whether the policy is larger than it may be, and than it was.
     pub(crate) fn is_over(&self, before: usize) -> bool {
+        if self.policy.quota == 0 {
+            return false;
+        }
         let now = self.policy.memory();
-        self.policy.quota != 0 && now > self.policy.quota && now > before
+        now > self.policy.quota && now > before
     }
 
     /// Executes a line of domain_policy (reference 4.1).
@@ -151,8 +163,7 @@ impl Edit {
         let Some((_, first)) = words.next() else {
             return Ok(());
         };
-        let next = words.peek();
-        let next_is_domain = next.is_some_and(|(_, word)| word.starts_with(ROOT_DOMAIN));
+        let next_is_domain = || words.peek().is_some_and(|(_, word)| word.starts_with(ROOT_DOMAIN));
         match first {
             _ if first.starts_with(ROOT_DOMAIN) => {
                 cursor.domain = None;
@@ -178,12 +189,12 @@ impl Edit {
                     Err(error.into())
                 }
             },
-            b"delete" if next_is_domain => {
+            b"delete" if next_is_domain() => {
                 cursor.domain = None;
                 self.delete_domain(words)
             }
             b"delete" => {
-                if next.is_none() {
+                if words.peek().is_none() {
                     return Err(ParseError::new(words.column(), Reason::DeleteNothing).into());
                 }
                 self.domain_body(cursor, words, true)
@@ -207,7 +218,7 @@ impl Edit {
     }
 
     fn insert_domain(&mut self, name: DomainName, profile: u8) -> Result<DomainId, EditError> {
-        let before = self.policy.memory();
+        let before = self.memory_before();
         let serial = self.policy.next_serial;
         let domain = Domain::new(name, serial, profile, self.policy.seed)?;
         let slot = self.policy.domains.insert(domain)?;
@@ -290,7 +301,7 @@ impl Edit {
                 if delete {
                     return Ok(self.delete_acl(id, &line)?);
                 }
-                let before = self.policy.memory();
+                let before = self.memory_before();
                 self.add_acl(id, line.class(), line.bits(), line.args(), line.condition())?;
                 if self.is_over(before) {
                     self.delete_acl(id, &line)?;
@@ -518,7 +529,7 @@ impl Edit {
     /// # Errors
     /// The line is wrong, or there is no memory for it. Nothing changed.
     pub fn profile_line(&mut self, line: &[u8]) -> Result<(), EditError> {
-        let before = self.policy.memory();
+        let before = self.memory_before();
         let old = self.policy.profiles.share()?;
         self.policy.profiles.line(line)?;
         if self.is_over(before) {
@@ -541,7 +552,7 @@ impl Edit {
     }
 
     fn normal_manager_line(&mut self, line: &[u8]) -> Result<(), EditError> {
-        let before = self.policy.memory();
+        let before = self.memory_before();
         let Some((words, delete)) = strip_delete(line)? else {
             return Ok(());
         };

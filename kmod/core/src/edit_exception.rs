@@ -30,7 +30,7 @@ impl Edit {
         if delete {
             return Ok(self.delete_directive(&directive)?);
         }
-        let before = self.policy.memory();
+        let before = self.memory_before();
         self.add_directive(&directive)?;
         if self.is_over(before) {
             self.delete_directive(&directive)?;

@@ -9,7 +9,6 @@
 use crate::acl::{self, AddressArg, Args, NumberArg, PathArg};
 use crate::address::Address;
 use crate::condition::Condition;
-use crate::facts::Facts;
 use crate::group::GroupId;
 use crate::mem::{Arc, OutOfMemory};
 use crate::name::Name;
@@ -60,10 +59,19 @@ pub(crate) fn separate(class: Class, bits: u16, less: u16) -> u16 {
     bits
 }
 
+/// The bits that print: read/write stands for read and write.
+fn shown(class: Class, bits: u16) -> u16 {
+    let both = class == Class::Path && bits & READ_WRITE != 0;
+    if both {
+        bits & !(READ | WRITE)
+    } else {
+        bits
+    }
+}
+
 /// The operations that print: read/write stands for read and write.
 pub(crate) fn operations(class: Class, bits: u16) -> impl Iterator<Item = Operation> {
-    let both = class == Class::Path && bits & READ_WRITE != 0;
-    let shown = if both { bits & !(READ | WRITE) } else { bits };
+    let shown = shown(class, bits);
     class.operations().filter(move |operation| shown & operation.bit() != 0)
 }
 
@@ -71,8 +79,7 @@ pub(crate) fn operations(class: Class, bits: u16) -> impl Iterator<Item = Operat
 pub(crate) fn count(class: Class, bits: u16) -> u32 {
     match class {
         Class::ExecuteHandler | Class::DeniedExecuteHandler => 0,
-        // Not `count`: that one checks for overflow, and a check is a panic.
-        _ => operations(class, bits).fold(0, |sum, _| sum.saturating_add(1)),
+        _ => shown(class, bits).count_ones(),
     }
 }
 
@@ -127,15 +134,6 @@ impl<'a> Entry<'a> {
                 this == number && is_word_prefix(domain, target)
             }
             _ => false,
-        }
-    }
-
-    /// Whether the condition is true.
-    #[inline]
-    pub(crate) fn applies(&self, policy: &Policy, facts: &Facts<'_>) -> bool {
-        match self.condition {
-            Some(condition) => condition.is_true(facts, policy),
-            None => true,
         }
     }
 

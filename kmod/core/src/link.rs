@@ -51,6 +51,12 @@ impl<T: Node> Link<T> {
         }
     }
 
+    /// Whether others may see the node, and all that is below it.
+    #[inline(always)]
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self, Link::Shared(_))
+    }
+
     /// The node for changing.
     ///
     /// # Errors

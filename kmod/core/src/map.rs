@@ -198,7 +198,9 @@ impl<V: Value> Map<V> {
 
     /// Makes everything shared.
     pub(crate) fn freeze(&mut self) {
-        self.root.freeze();
+        if self.root.is_own() {
+            self.root.freeze();
+        }
     }
 
     /// The hashes of all values, in no order that means anything.
@@ -348,6 +350,16 @@ impl<V: Value> Child<V> {
         })
     }
 
+    /// Whether only this edit sees it. Of the children of a branch that an edit changed, that is nearly none.
+    #[inline(always)]
+    const fn is_own(&self) -> bool {
+        match self {
+            Child::Empty => false,
+            Child::Page(page) => !page.is_shared(),
+            Child::Branch(branch) => !branch.is_shared(),
+        }
+    }
+
     fn freeze(&mut self) {
         *self = match core::mem::replace(self, Child::Empty) {
             Child::Empty => Child::Empty,
@@ -401,6 +413,6 @@ impl<V: Value> Node for Branch<V> {
     }
 
     fn freeze(&mut self) {
-        self.children.iter_mut().for_each(Child::freeze);
+        self.children.iter_mut().filter(|child| child.is_own()).for_each(Child::freeze);
     }
 }

@@ -159,7 +159,10 @@ pub(crate) fn printable_len(bytes: &[u8], except: u8) -> usize {
     let mut len = 0_usize;
     let mut chunks = bytes.chunks_exact(8);
     for chunk in chunks.by_ref() {
-        let chunk = chunk.iter().rev().fold(0_u64, |chunk, byte| (chunk << 8) | u64::from(*byte));
+        let Ok(chunk) = chunk.try_into() else {
+            return len; // Never: a chunk has eight bytes.
+        };
+        let chunk = u64::from_le_bytes(chunk);
         let other = chunk ^ excepted;
         // The top bit of a byte tells that it is out. A borrow or carry only reaches the bytes above one that is out, so
         // that the lowest of these bits is always right.

@@ -457,51 +457,50 @@ impl Node {
             let this = pattern::Component::first(rest);
             let mut next = Active::new();
             let ended = !this.has_slash;
+            let last = this.rest.is_empty();
             let head_ended = first && ended;
+            // Behind the last component nothing is followed any more, so that no number of edges is too many there.
+            let mut stopped = false;
+            let mut reach = |edge, exhausted| {
+                if last {
+                    stopped = stopped || Place { edge, exhausted }.show(true, visit);
+                } else {
+                    next.add(edge, exhausted);
+                }
+            };
             if first {
                 self.edges(this.text, seed, &mut |edge| {
                     if edge.component.repeats && ended || !edge.component.matches(this.text, ended, true) {
                         return;
                     }
-                    next.add(edge, head_ended && edge.component.is_exhausted(this.text));
+                    reach(edge, head_ended && edge.component.is_exhausted(this.text));
                 });
             } else {
                 for place in reached.iter() {
                     let edge = place.edge;
                     if edge.component.repeats && !ended && edge.component.matches(this.text, false, false) {
-                        next.add(edge, false);
+                        reach(edge, false);
                     }
                     edge.node.edges(this.text, seed, &mut |edge| {
                         if !(edge.component.repeats && ended)
                             && edge.component.matches(this.text, ended, false)
                         {
-                            next.add(edge, false);
+                            reach(edge, false);
                         }
                     });
                 }
             }
+            if stopped || next.iter().any(|place| place.show(false, visit)) {
+                return Visit::Stopped;
+            }
             if next.overflow {
                 return Visit::Overflow;
             }
-            first = false;
-            rest = this.rest;
-            for place in next.iter() {
-                let node = &place.edge.node;
-                let mut values = node.deep.iter().map(|value| Hit::Deep(*value));
-                if values.any(&mut *visit) {
-                    return Visit::Stopped;
-                }
-                if rest.is_empty() {
-                    let missing: &[u32] = if place.exhausted { &[] } else { &node.missing };
-                    let mut values = node.values.iter().chain(missing).map(|value| Hit::Match(*value));
-                    if values.any(&mut *visit) {
-                        return Visit::Stopped;
-                    }
-                }
-            }
-            if rest.is_empty() || next.len == 0 {
+            if next.len == 0 {
                 return Visit::Complete;
             }
+            first = false;
+            rest = this.rest;
             reached = next;
         }
     }
@@ -538,6 +537,7 @@ impl Node {
         let mask = u64::MAX.wrapping_shr(64_u32.wrapping_sub(len.wrapping_mul(8)));
         let mut window = 0_u64;
         let mut short = len;
+        let mut before = None;
         for byte in text {
             window = ((window << 8) | u64::from(*byte)) & mask;
             short = short.saturating_sub(1);
@@ -545,7 +545,9 @@ impl Node {
                 continue;
             }
             let hash = component::inner_hash(window, len, seed);
-            if self.filter.is_empty() || has_bit(&self.filter, hash) {
+            // Of a run of one byte all windows are the same.
+            if before != Some(hash) && (self.filter.is_empty() || has_bit(&self.filter, hash)) {
+                before = Some(hash);
                 self.find(hash, visit);
             }
         }
@@ -676,6 +678,17 @@ struct Place<'n> {
     edge: &'n Edge,
     /// The name ended with the constant part of the first component: no further one may be missing.
     exhausted: bool,
+}
+
+impl Place<'_> {
+    /// Shows the words that reach this place, and at the end of the name those that end here. True if `visit` had enough.
+    fn show(&self, end: bool, visit: &mut dyn FnMut(Hit) -> bool) -> bool {
+        let node = &self.edge.node;
+        let ending: &[u32] = if end { &node.values } else { &[] };
+        let missing: &[u32] = if end && !self.exhausted { &node.missing } else { &[] };
+        node.deep.iter().any(|value| visit(Hit::Deep(*value)))
+            || ending.iter().chain(missing).any(|value| visit(Hit::Match(*value)))
+    }
 }
 
 /// The edges followed last, each once.

@@ -13,7 +13,7 @@
 //! needs such a set: names and patterns themselves may have any length.
 
 use crate::mem::{OutOfMemory, Vec};
-use crate::name::{is_valid_word, next_element, Element, Name};
+use crate::name::{is_valid_word, next_element, skip_plain, Element, Name};
 
 /// Largest number of elements in one component with wildcards (counted separately on each side of `\-`), and
 /// largest number of components from the first `\{` on. A component of a path has 255 units at most, and a path
@@ -97,9 +97,13 @@ pub fn matches(name: Name<'_>, pattern: &Pattern) -> bool {
 /// Whether `name` matches a word that is known to be valid and within the limits.
 #[inline]
 pub(crate) fn matches_word(name: Name<'_>, word: &[u8]) -> bool {
+    if name.as_bytes() == word {
+        // A name has no wildcards, so the word has none; what the index finds by its hash nearly always ends here.
+        return true;
+    }
     let wild = skip_units(word);
     if wild.is_empty() {
-        return name.as_bytes() == word;
+        return false;
     }
     if name.is_dir() != (word.last() == Some(&b'/')) {
         return false;
@@ -133,7 +137,7 @@ fn rest_matches(name: &[u8], pattern: &[u8]) -> bool {
 /// Compares from a `\{` on (reference 2.4). How often a group is repeated may depend on all that follows, so each
 /// component of the name is compared with every component of the pattern that it may belong to.
 fn repeated_matches(name: &[u8], pattern: &[u8]) -> bool {
-    let mut reached = Positions::start();
+    let mut reached = Positions::<WIDE>::start();
     let mut name = name;
     while !name.is_empty() {
         let that = Component::first(name);
@@ -196,11 +200,21 @@ pub(crate) fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
 }
 
 /// Whether all of a component is consumed by all of a pattern without `\-` and groups.
+fn side_matches(name: &[u8], pattern: &[u8]) -> bool {
+    // An element has a byte at least, and nearly every pattern is short.
+    if pattern.len() < 64 {
+        follow::<NARROW>(name, pattern)
+    } else {
+        follow::<WIDE>(name, pattern)
+    }
+}
+
+/// Follows all possibilities at the same time.
 ///
 /// Position `n` means that the first `n` elements are done with. Positions are counted by hand, because the addition
 /// in `enumerate()` is checked, and a failed check is a panic.
-fn side_matches(name: &[u8], pattern: &[u8]) -> bool {
-    let mut reached = Positions::start();
+fn follow<const WORDS: usize>(name: &[u8], pattern: &[u8]) -> bool {
+    let mut reached = Positions::<WORDS>::start();
     for unit in units(name) {
         let mut next = Positions::none();
         let mut at = 0_usize;
@@ -267,17 +281,20 @@ impl<'a> Component<'a> {
     }
 }
 
-/// A set of positions in a pattern, from 0 to [`MAX_POSITIONS`]; 64 bytes.
+/// A set of positions in a pattern: [`WIDE`] words for 0 to [`MAX_POSITIONS`], or [`NARROW`] ones for 0 to 63.
 #[derive(Clone, Copy)]
-struct Positions([u32; 16]);
+struct Positions<const WORDS: usize>([u32; WORDS]);
 
-impl Positions {
-    const fn none() -> Positions {
-        Positions([0; 16])
+const WIDE: usize = 16;
+const NARROW: usize = 2;
+
+impl<const WORDS: usize> Positions<WORDS> {
+    const fn none() -> Self {
+        Positions([0; WORDS])
     }
 
     /// Only position 0.
-    fn start() -> Positions {
+    fn start() -> Self {
         let mut positions = Positions::none();
         positions.add(0);
         positions
@@ -298,7 +315,7 @@ impl Positions {
     }
 
     fn is_empty(&self) -> bool {
-        self.0 == [0; 16]
+        self.0 == [0; WORDS]
     }
 }
 
@@ -322,22 +339,22 @@ fn units(name: &[u8]) -> impl Iterator<Item = u8> + '_ {
 
 /// What is left of a valid word from its first wildcard on.
 pub(crate) fn skip_units(word: &[u8]) -> &[u8] {
-    let mut rest = word;
+    let mut rest = skip_plain(word);
     while let Some((Element::Unit(_), tail)) = next_element(rest) {
-        rest = tail;
+        rest = skip_plain(tail);
     }
     rest
 }
 
 /// What is before the first `\-`, and what is behind it if there is one.
 pub(crate) fn split_minus(pattern: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let mut rest = pattern;
+    let mut rest = skip_plain(pattern);
     while let Some((element, tail)) = next_element(rest) {
         if element == Element::Minus {
             let (before, _) = cut(pattern, pattern.len().saturating_sub(rest.len()));
             return (before, Some(tail));
         }
-        rest = tail;
+        rest = skip_plain(tail);
     }
     (pattern, None)
 }

@@ -121,6 +121,15 @@ const fn radix(number: Number) -> u8 {
     }
 }
 
+/// The word, if the arguments of class [`Class::Path`] are a word and not a group.
+#[inline(always)]
+pub(crate) fn only_word(args: &[u8]) -> Option<&[u8]> {
+    match args {
+        [WORD, _, _, _, _, word @ ..] => Some(word),
+        _ => None,
+    }
+}
+
 /// Reads the arguments. `None` for bytes that [`write`] did not make.
 #[inline]
 pub(crate) fn read_args<'a>(class: Class, bytes: &'a [u8]) -> Option<Args<'a, GroupId>> {

@@ -245,7 +245,9 @@ impl<S: Clone> Records<S> {
 
     /// Makes everything shared.
     pub(crate) fn freeze(&mut self) {
-        self.root.freeze();
+        if self.root.is_own() {
+            self.root.freeze();
+        }
     }
 }
 
@@ -430,6 +432,16 @@ impl<S: Clone> Child<S> {
         })
     }
 
+    /// Whether only this edit sees it. Of the children of a branch that an edit changed, that is nearly none.
+    #[inline(always)]
+    const fn is_own(&self) -> bool {
+        match self {
+            Child::Empty => false,
+            Child::Block(block) => !block.is_shared(),
+            Child::Branch(branch) => !branch.is_shared(),
+        }
+    }
+
     fn freeze(&mut self) {
         *self = match core::mem::replace(self, Child::Empty) {
             Child::Empty => Child::Empty,
@@ -479,6 +491,6 @@ impl<S: Clone> Node for Branch<S> {
     }
 
     fn freeze(&mut self) {
-        self.0.iter_mut().for_each(Child::freeze);
+        self.0.iter_mut().filter(|child| child.is_own()).for_each(Child::freeze);
     }
 }

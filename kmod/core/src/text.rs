@@ -151,13 +151,16 @@ impl<'a> Normal<'a> {
     /// Out of memory.
     pub fn new(line: &'a [u8]) -> Result<Normal<'a>, OutOfMemory> {
         let mut end = 0_usize;
-        let normal = line.iter().all(|byte| !is_space(*byte) || *byte == b' ')
-            && Words::new(line).all(|(column, word)| {
-                let gap = (column as usize).saturating_sub(1).saturating_sub(end);
-                let single = if end == 0 { gap == 0 } else { gap == 1 };
-                end = (column as usize).saturating_sub(1).saturating_add(word.len());
-                single
-            });
+        let normal = Words::new(line).all(|(column, word)| {
+            let start = (column as usize).saturating_sub(1);
+            let gap = line.get(end..start);
+            let single = if end == 0 { start == 0 } else { gap == Some(b" ") };
+            end = start.saturating_add(word.len());
+            single
+        });
+        // What is behind the last word may be blanks only, which no parser looks at.
+        let behind = line.get(end..).unwrap_or(&[]);
+        let normal = normal && behind.iter().all(|byte| *byte == b' ');
         let copy = if normal { None } else { Some(normalise(Words::new(line))?) };
         Ok(Normal { line, copy })
     }

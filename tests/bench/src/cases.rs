@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is counted: checks at several sizes, conditions, the worst case, edits, loading, memory.
+
+use std::hint::black_box;
+
+use sekisho_core::engine::{decide, Decision};
+use sekisho_core::facts::Facts;
+use sekisho_core::name::Name;
+use sekisho_core::policy::{Cursor, DomainId, Policy};
+use sekisho_core::request::{PathOp, Request};
+use sekisho_core::task::Task;
+
+use crate::policies::{self, app_path, line, Shape, Spread};
+use crate::{bytes, count};
+
+/// Counts one `allow_read` check and says so if the answer is not `granted`.
+fn check(title: &str, policy: &Policy, id: DomainId, uid: u32, path: &str, granted: bool) {
+    let task = Task { uid, ..Task::default() };
+    let facts = Facts::new(&task);
+    let path = Name::new(path.as_bytes()).expect("a name");
+    let request = Request::Path { op: PathOp::Read, path };
+    let mut decision = None::<Decision>;
+    count(title, || decision = Some(decide(black_box(policy), black_box(id), &facts, black_box(&request))));
+    let found = decision.expect("a decision");
+    assert!(found.granted == granted, "{title}: granted is {}", found.granted);
+}
+
+/// One check at 10, 1,000 and 50,000 rules.
+pub(crate) fn checks() {
+    for (shape, shape_name) in [(Shape::Literal, "literal"), (Shape::Wild, "wildcards")] {
+        for (rules, spread) in [
+            (10, Spread::One),
+            (1_000, Spread::One),
+            (50_000, Spread::One),
+            (1_000, Spread::Thousand),
+            (50_000, Spread::Thousand),
+        ] {
+            let place = if spread == Spread::One { "one domain" } else { "1,000 domains" };
+            let policy = policies::policy(rules, shape, spread);
+            // The same length of the name at all sizes: rule 7 and its neighbour that does not exist.
+            let id = policy.find_domain(policies::domain(7, spread).as_bytes()).expect("a domain");
+            let hit = policies::name(7, shape);
+            let miss = hit.replace("file7", "fil27");
+            check(&format!("hit, {shape_name}, {rules} rules, {place}"), &policy, id, 0, &hit, true);
+            check(&format!("miss, {shape_name}, {rules} rules, {place}"), &policy, id, 0, &miss, false);
+        }
+    }
+}
+
+/// `if task.uid=@GROUP`.
+pub(crate) fn conditions() {
+    let path = app_path(3, 4);
+    let few = policies::apps(4, 10, false);
+    check("hit, app, 10 rules an app, 4 apps, no condition", &few, DomainId::ROOT, 10_003, &path, true);
+    for (apps, rules) in [(1, 10), (1_000, 30)] {
+        let policy = policies::apps(apps, rules, true);
+        let app = apps.min(4) - 1;
+        let (path, uid) = (app_path(app, 4), 10_000 + app as u32);
+        let what = format!("app, {rules} rules an app, {apps} apps, if task.uid=@GROUP");
+        check(&format!("hit, {what}"), &policy, DomainId::ROOT, uid, &path, true);
+        check(&format!("miss of the uid, {what}"), &policy, DomainId::ROOT, 9, &path, false);
+    }
+    // Many entries with one path that differ in their conditions, and in their numbers.
+    let mut edit = policies::begin();
+    let mut cursor = Cursor::default();
+    line(&mut edit, &mut cursor, "<kernel>");
+    for app in 0..1_000 {
+        let member = format!("number_group APP{app} {}", 10_000 + app);
+        edit.exception_policy_line(member.as_bytes()).expect("a line");
+        line(&mut edit, &mut cursor, &format!("allow_read /system/lib/libc.so if task.uid=@APP{app}"));
+    }
+    let policy = policies::end(edit);
+    let path = "/system/lib/libc.so";
+    check("hit of the last, one path, 1,000 conditions", &policy, DomainId::ROOT, 10_999, path, true);
+    check("miss, one path, 1,000 conditions", &policy, DomainId::ROOT, 9, path, false);
+}
+
+/// What costs most.
+pub(crate) fn worst() {
+    let mut edit = policies::begin();
+    let mut cursor = Cursor::default();
+    line(&mut edit, &mut cursor, "<kernel>");
+    let letter = |n: usize| char::from(b'a' + (n % 26) as u8);
+    for number in 0..5_000 {
+        let inner: String = [number, number / 26, number / 676].into_iter().map(letter).collect();
+        line(&mut edit, &mut cursor, &format!("allow_read /srv/\\*{inner}\\*"));
+    }
+    let policy = policies::end(edit);
+    let name = format!("/srv/{}", "0".repeat(255));
+    check("worst, 5,000 \\*x\\*, 255 bytes, nothing fits", &policy, DomainId::ROOT, 0, &name, false);
+    // Every window of three bytes is a key of the index.
+    let text: String = (0..255).map(|n| letter(n * 7)).collect();
+    let name = format!("/srv/{text}");
+    let task = Task::default();
+    let request = Request::Path { op: PathOp::Write, path: Name::new(name.as_bytes()).expect("a name") };
+    count("worst, 5,000 \\*x\\*, 255 bytes, many fit, nothing grants", || {
+        black_box(decide(&policy, DomainId::ROOT, &Facts::new(&task), black_box(&request)));
+    });
+    // One bare pattern each, without a literal part.
+    let mut edit = policies::begin();
+    line(&mut edit, &mut cursor, "<kernel>");
+    for number in 0..5_000_usize {
+        let kinds = [r"\*", r"\@", r"\?", r"\$", r"\x"];
+        let mut text = String::from(r"\?");
+        let mut rest = number;
+        while rest > 0 {
+            text.push_str(kinds[rest % kinds.len()]);
+            rest /= kinds.len();
+        }
+        line(&mut edit, &mut cursor, &format!("allow_write /srv/{text}/x"));
+    }
+    let policy = policies::end(edit);
+    check("5,000 patterns without a literal byte", &policy, DomainId::ROOT, 0, &name, false);
+}
+
+/// One rule more.
+pub(crate) fn edits() {
+    for (shape, shape_name) in [(Shape::Literal, "literal"), (Shape::Wild, "wildcards")] {
+        for rules in [1_000, 50_000] {
+            let policy = policies::policy(rules, shape, Spread::One);
+            let mut next = None;
+            let text = format!("allow_read {}", policies::word(rules, shape));
+            count(&format!("one rule added, {shape_name}, {rules} rules"), || {
+                let mut edit = policy.edit().expect("memory");
+                let mut cursor = Cursor::default();
+                edit.domain_policy_line(&mut cursor, b"<kernel>").expect("a line");
+                edit.domain_policy_line(&mut cursor, text.as_bytes()).expect("a line");
+                next = Some(edit.commit());
+            });
+            drop(next);
+        }
+    }
+}
+
+/// Ten thousand rules, as text and in memory.
+pub(crate) fn loading() {
+    let empty = policies::end(policies::begin());
+    for (title, domains) in [("one domain", 1), ("100 domains", 100)] {
+        let mut text = Vec::new();
+        for domain in 0..domains {
+            text.push(if domains == 1 { "<kernel>".into() } else { format!("<kernel> /bin/p{domain}") });
+            for number in (domain..10_000).step_by(domains) {
+                // 40 bytes each, the directive included: `allow_read /usr/lib/d123/modules/m01234`.
+                let line = format!("allow_read /usr/lib/d{:03}/modules/m{number:05}.", number / 50);
+                assert_eq!(line.len(), 40);
+                text.push(line);
+            }
+        }
+        let mut next = None;
+        count(&format!("10,000 lines of text parsed and published, {title}"), || {
+            let mut edit = empty.edit().expect("memory");
+            let mut cursor = Cursor::default();
+            for line in &text {
+                edit.domain_policy_line(&mut cursor, line.as_bytes()).expect("a line");
+            }
+            next = Some(edit.commit());
+        });
+        let loaded = next.expect("a policy");
+        let each = (loaded.memory() - empty.memory()) / 10_000;
+        bytes(&format!("a rule of 40 bytes, 10,000 rules, {title}"), each);
+    }
+}
