@@ -9,6 +9,7 @@
 )]
 
 mod corpus;
+mod facts;
 mod memory;
 mod props;
 mod snapshot;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the policy tests share: writing and printing by file name, requests from text.
 
+use crate::facts::World;
 use sekisho_core::address::Address;
 use sekisho_core::capability::Capability;
 use sekisho_core::edit::{Edit, EditError};
@@ -77,44 +78,23 @@ pub fn check_reading_back(policy: &Policy, place: &str) {
     }
 }
 
-/// `KEY=VALUE` words in front, then the rest.
-pub fn parse_task<'w, 'a>(words: &'w [&'a str]) -> (Task, &'w [&'a str]) {
-    let mut task = Task::default();
-    let mut rest = words;
-    while let Some((word, tail)) = rest.split_first() {
-        let Some((key, value)) = word.split_once('=').filter(|(key, _)| !key.contains('/')) else {
-            break;
-        };
-        let value: u32 = value.parse().expect("a number");
-        match key {
-            "uid" => task.uid = value,
-            "gid" => task.gid = value,
-            "euid" => task.euid = value,
-            "egid" => task.egid = value,
-            "suid" => task.suid = value,
-            "sgid" => task.sgid = value,
-            "fsuid" => task.fsuid = value,
-            "fsgid" => task.fsgid = value,
-            "pid" => task.pid = value,
-            "ppid" => task.ppid = value,
-            "state0" => task.state[0] = value as u8,
-            "state1" => task.state[1] = value as u8,
-            "state2" => task.state[2] = value as u8,
-            "handler" => task.execute_handler = value != 0,
-            _ => panic!("no task field {key}"),
-        }
-        rest = tail;
-    }
-    (task, rest)
-}
-
 /// A request as the policy cases write it, with what is special about the task in front.
 pub fn parse_request<'a>(words: &[&'a str]) -> (Task, Request<'a>) {
-    let (task, words) = parse_task(words);
+    let (world, words) = World::parse(words);
+    (world.task, request(words))
+}
+
+/// A request without facts in front.
+pub fn request<'a>(words: &[&'a str]) -> Request<'a> {
+    // `nodev`: a mount whose device is not compared.
+    let (compare_device, words) = match words {
+        ["nodev", rest @ ..] => (false, rest),
+        _ => (true, words),
+    };
     let (keyword, arguments) = words.split_first().expect("a keyword");
     let name = |word: &'a str| Name::new(word.as_bytes()).expect("a name");
     let number = |word: &str| Number::parse(word.as_bytes()).expect("a number");
-    let request = match (Operation::from_keyword(keyword.as_bytes()), arguments) {
+    match (Operation::from_keyword(keyword.as_bytes()), arguments) {
         (Some(Operation::Path(op)), &[path]) => Request::Path { op, path: name(path) },
         (Some(Operation::Path2(op)), &[from, to]) => Request::Path2 { op, from: name(from), to: name(to) },
         (Some(Operation::PathNumber(op)), &[path, value]) => {
@@ -129,7 +109,7 @@ pub fn parse_request<'a>(words: &[&'a str]) -> (Task, Request<'a>) {
         },
         (Some(Operation::Mount), &[device, dir, kind, flags]) => Request::Mount {
             device: name(device),
-            compare_device: true,
+            compare_device,
             dir: name(dir),
             kind: name(kind),
             flags: number(flags),
@@ -138,6 +118,11 @@ pub fn parse_request<'a>(words: &[&'a str]) -> (Task, Request<'a>) {
         (Some(Operation::Capability), &[capability]) => {
             Request::Capability(Capability::from_name(capability.as_bytes()).expect("a capability"))
         }
+        // Tests may leak; the words are one line of a file, but blanks between them may be more than one.
+        (Some(Operation::Signal), [number, target @ ..]) => Request::Signal {
+            number: number.parse().expect("a signal"),
+            target: target.join(" ").leak().as_bytes(),
+        },
         (None, &[protocol, operation, address, port]) => {
             let keyword = format!("{keyword} {protocol} {operation}");
             match Operation::from_keyword(keyword.as_bytes()) {
@@ -150,6 +135,5 @@ pub fn parse_request<'a>(words: &[&'a str]) -> (Task, Request<'a>) {
             }
         }
         _ => panic!("no request: {words:?}"),
-    };
-    (task, request)
+    }
 }
