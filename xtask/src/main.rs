@@ -10,6 +10,7 @@ mod cache;
 mod cpio;
 mod demo;
 mod device;
+mod differential;
 mod guest_test;
 mod image;
 mod kernel;
@@ -64,6 +65,18 @@ enum Verb {
         #[command(subcommand)]
         what: test::What,
     },
+    /// Compares the engine's decisions with the oracle's, for random policies and requests that nearly match them.
+    Differential {
+        /// How many requests.
+        #[arg(long, default_value_t = 10_000_000)]
+        count: u64,
+        /// Where the pseudo-random sequence begins; each job takes the next number.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// How many threads; default: one for each core.
+        #[arg(long)]
+        jobs: Option<usize>,
+    },
     /// Runs the install story on qemu-arm.
     Demo,
 }
@@ -76,6 +89,7 @@ fn main() -> Result<()> {
         Verb::Qemu { arch } => shell::run(arch)?,
         Verb::Apk => println!("{}", apk::prepare()?.display()),
         Verb::Test { what } => test::run(what)?,
+        Verb::Differential { count, seed, jobs } => differential::run(count, seed, jobs)?,
         Verb::Demo => demo::run()?,
     }
     Ok(())
