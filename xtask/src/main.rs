@@ -11,6 +11,7 @@ mod cpio;
 mod demo;
 mod device;
 mod differential;
+mod fuzz;
 mod guest_test;
 mod image;
 mod kernel;
@@ -77,6 +78,14 @@ enum Verb {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Feeds the core with inputs that a fuzzer thinks up.
+    Fuzz {
+        /// What to feed.
+        target: fuzz::Target,
+        /// How long.
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+    },
     /// Runs the install story on qemu-arm.
     Demo,
 }
@@ -90,6 +99,7 @@ fn main() -> Result<()> {
         Verb::Apk => println!("{}", apk::prepare()?.display()),
         Verb::Test { what } => test::run(what)?,
         Verb::Differential { count, seed, jobs } => differential::run(count, seed, jobs)?,
+        Verb::Fuzz { target, minutes } => fuzz::run(target, minutes)?,
         Verb::Demo => demo::run()?,
     }
     Ok(())

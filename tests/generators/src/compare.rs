@@ -38,18 +38,23 @@ impl Tally {
 pub fn run(choices: &mut Choices<'_>, count: u64) -> Result<Tally, String> {
     let mut tally = Tally::default();
     while tally.done < count {
-        one_policy(choices, 60, &mut tally)?;
+        let made = policy(choices);
+        requests(choices, &made, 60, &mut tally)?;
     }
     Ok(tally)
 }
 
-/// Makes one policy and compares `requests` answers.
+/// Compares the answers to `count` requests.
 ///
 /// # Errors
 /// A difference: the policy, the request and both answers.
-pub fn one_policy(choices: &mut Choices<'_>, requests: u32, tally: &mut Tally) -> Result<(), String> {
-    let made = policy(choices);
-    for _ in 0..requests {
+pub fn requests(
+    choices: &mut Choices<'_>,
+    made: &Generated,
+    count: u32,
+    tally: &mut Tally,
+) -> Result<(), String> {
+    for _ in 0..count {
         let names = names(choices, &made.words);
         let world = World::new(choices);
         let task = task(choices);
@@ -67,10 +72,10 @@ pub fn one_policy(choices: &mut Choices<'_>, requests: u32, tally: &mut Tally) -
         let decision = engine::decide(&made.policy, DomainId::ROOT, &facts, &request);
         let expected = oracle::decide(&made.policy, DomainId::ROOT, &facts, &request);
         if decision != expected {
-            return Err(difference(&made, &request, &format!("engine {decision:?}\noracle {expected:?}")));
+            return Err(difference(made, &request, &format!("engine {decision:?}\noracle {expected:?}")));
         }
-        lists(&made.policy, &names[0]).map_err(|what| difference(&made, &request, &what))?;
-        transition(choices, &made.policy).map_err(|what| difference(&made, &request, &what))?;
+        lists(&made.policy, &names[0]).map_err(|what| difference(made, &request, &what))?;
+        transition(choices, &made.policy).map_err(|what| difference(made, &request, &what))?;
         tally.granted += u64::from(decision.granted);
         tally.done += 1;
     }

@@ -10,5 +10,6 @@ pub mod choices;
 pub mod compare;
 pub mod policy;
 pub mod request;
+pub mod target;
 pub mod word;
 pub mod world;
