@@ -4,11 +4,11 @@
 use sekisho_core::request::{Class, Operation, PathOp};
 
 use crate::choices::Choices;
-use crate::word::{wild_component, word};
+use crate::word::{styled_word, wild_component, word, Style};
 
 fn number(choices: &mut Choices<'_>) -> String {
-    match choices.below(5) {
-        0 => "@N".into(),
+    match choices.below(6) {
+        0 => choices.pick(&["@N", "@M"]).into(),
         1 => format!("{}-{}", choices.below(6), choices.below(9)),
         2 => format!("0{}", choices.below(8)),
         3 => format!("0x{:x}", choices.below(8)),
@@ -81,22 +81,53 @@ fn condition(choices: &mut Choices<'_>) -> String {
     text
 }
 
-/// A path argument; words come again, so that entries share them.
-fn path(choices: &mut Choices<'_>, words: &mut Vec<String>) -> String {
-    if choices.one_in(8) {
-        return choices.pick(&["@P", "@Q"]).into();
+/// The words of a policy, and what its ACLs are about, to make requests that nearly match.
+pub struct Words {
+    /// All words with paths.
+    pub list: Vec<String>,
+    /// Operation and arguments of each ACL.
+    pub asked: Vec<(Operation, Vec<String>)>,
+    /// What they are like.
+    pub style: Style,
+}
+
+impl Words {
+    /// No words yet.
+    pub fn new(choices: &mut Choices<'_>) -> Self {
+        let style = choices.pick(&[Style::Mixed, Style::Mixed, Style::OnePath, Style::Crowded]);
+        Words { list: Vec::new(), asked: Vec::new(), style }
     }
-    // Words come again, so that entries share them.
-    if choices.one_in(3) && !words.is_empty() {
-        return words[choices.below(words.len() as u64) as usize].clone();
+
+    /// A path argument. Words come again, so that entries share them.
+    fn path(&mut self, choices: &mut Choices<'_>) -> String {
+        if choices.one_in(8) {
+            return choices.pick(&["@P", "@Q"]).into();
+        }
+        if self.style == Style::OnePath && !self.list.is_empty() && !choices.one_in(6) {
+            return self.list[0].clone();
+        }
+        if choices.one_in(3) && !self.list.is_empty() {
+            return self.list[choices.below(self.list.len() as u64) as usize].clone();
+        }
+        let word = styled_word(choices, self.style);
+        self.list.push(word.clone());
+        word
     }
-    let word = word(choices);
-    words.push(word.clone());
-    word
+}
+
+/// An address or a range of addresses, of which many overlap.
+pub fn address_range(choices: &mut Choices<'_>) -> String {
+    let one = choices.below(10);
+    match choices.below(5) {
+        0 => format!("10.0.0.{one}"),
+        1 => format!("1:0:0:0:0:0:0:{one}"),
+        2 => format!("1:0:0:0:0:0:0:{one}-1:0:0:0:0:0:0:{:x}", one + choices.below(8)),
+        _ => format!("10.0.0.{one}-10.0.0.{}", one + choices.below(6)),
+    }
 }
 
 /// An ACL line; its words are added to `words`.
-pub fn acl(choices: &mut Choices<'_>, words: &mut Vec<String>) -> String {
+pub fn acl(choices: &mut Choices<'_>, words: &mut Words) -> String {
     let operations: Vec<Operation> = Operation::all()
         .filter(|op| !matches!(op.class(), Class::ExecuteHandler | Class::DeniedExecuteHandler))
         .collect();
@@ -106,27 +137,33 @@ pub fn acl(choices: &mut Choices<'_>, words: &mut Vec<String>) -> String {
         Operation::Path(choices.pick(&[PathOp::Read, PathOp::Write, PathOp::ReadWrite, PathOp::Execute]))
     };
     let mut line = String::from_utf8(operation.keyword().to_vec()).unwrap();
+    let mut arguments = Vec::new();
     let mut add = |word: String| {
         line.push(' ');
         line.push_str(&word);
+        arguments.push(word);
     };
     match operation.class() {
-        Class::Path => add(path(choices, words)),
-        Class::Path2 => (0..2).for_each(|_| add(path(choices, words))),
+        Class::Path => add(words.path(choices)),
+        Class::Path2 => (0..2).for_each(|_| add(words.path(choices))),
         Class::PathNumber => {
-            add(path(choices, words));
+            add(words.path(choices));
             add(number(choices));
         }
         Class::Device => {
-            add(path(choices, words));
+            add(words.path(choices));
             (0..3).for_each(|_| add(number(choices)));
         }
         Class::Network => {
-            add(choices.pick(&["10.0.0.1", "10.0.0.0-10.0.0.9", "@A", "1:0:0:0:0:0:0:2"]).into());
+            add(match choices.below(4) {
+                0 => "@A".into(),
+                1 => "@B".into(),
+                _ => address_range(choices),
+            });
             add(number(choices));
         }
         Class::Mount => {
-            (0..2).for_each(|_| add(path(choices, words)));
+            (0..2).for_each(|_| add(words.path(choices)));
             add(choices.pick(&["ext3", "--bind", "\\A\\$"]).into());
             add(number(choices));
         }
@@ -137,5 +174,6 @@ pub fn acl(choices: &mut Choices<'_>, words: &mut Vec<String>) -> String {
             add(choices.pick(&["<kernel>", "<kernel> /a", "<kernel> /a /b"]).into());
         }
     }
+    words.asked.push((operation, arguments));
     line + &condition(choices)
 }

@@ -3,6 +3,7 @@
 
 use sekisho_core::engine;
 use sekisho_core::facts::Facts;
+use sekisho_core::learn::Learned;
 use sekisho_core::mem::Vec as Text;
 use sekisho_core::name::Name;
 use sekisho_core::oracle;
@@ -12,7 +13,7 @@ use sekisho_core::transition::next_domain;
 
 use crate::choices::Choices;
 use crate::policy::{policy, Generated};
-use crate::request::{names, request};
+use crate::request::{request, Subject};
 use crate::world::{task, World};
 
 /// What was compared.
@@ -55,7 +56,7 @@ pub fn requests(
     tally: &mut Tally,
 ) -> Result<(), String> {
     for _ in 0..count {
-        let names = names(choices, &made.words);
+        let subject = Subject::new(choices, &made.words);
         let world = World::new(choices);
         let task = task(choices);
         let mut facts = Facts::new(&task);
@@ -66,16 +67,19 @@ pub fn requests(
             facts.exec = Some(&world);
         }
         if choices.one_in(2) {
-            facts.symlink_target = Name::new(names[2].as_bytes());
+            facts.symlink_target = Name::new(subject.names[2].as_bytes());
         }
-        let request = request(choices, &names);
+        let request = request(choices, &subject);
         let decision = engine::decide(&made.policy, DomainId::ROOT, &facts, &request);
         let expected = oracle::decide(&made.policy, DomainId::ROOT, &facts, &request);
         if decision != expected {
             return Err(difference(made, &request, &format!("engine {decision:?}\noracle {expected:?}")));
         }
-        lists(&made.policy, &names[0]).map_err(|what| difference(made, &request, &what))?;
+        lists(choices, &made.policy, &subject.names[0]).map_err(|what| difference(made, &request, &what))?;
         transition(choices, &made.policy).map_err(|what| difference(made, &request, &what))?;
+        if !decision.granted && choices.one_in(4) {
+            learned(&made.policy, &facts, &request).map_err(|what| difference(made, &request, &what))?;
+        }
         tally.granted += u64::from(decision.granted);
         tally.done += 1;
     }
@@ -91,7 +95,11 @@ fn difference(made: &Generated, request: &Request<'_>, what: &str) -> String {
 }
 
 /// The lists that are not about domains.
-fn lists(policy: &Policy, name: &str) -> Result<(), String> {
+fn lists(choices: &mut Choices<'_>, policy: &Policy, name: &str) -> Result<(), String> {
+    let port = choices.below(14) as u16;
+    if policy.is_autobind_denied(port) != oracle::is_autobind_denied(policy, port) {
+        return Err(format!("deny_autobind of {port}"));
+    }
     let Some(name) = Name::new(name.as_bytes()) else {
         return Ok(());
     };
@@ -104,6 +112,24 @@ fn lists(policy: &Policy, name: &str) -> Result<(), String> {
     }
     if policy.is_rewrite_denied(name) != oracle::is_rewrite_denied(policy, name) {
         return wrong("deny_rewrite");
+    }
+    Ok(())
+}
+
+/// What is learned grants what it was learned from, and prints as a line that reads back.
+fn learned(policy: &Policy, facts: &Facts<'_>, request: &Request<'_>) -> Result<(), String> {
+    let memory = |_| "out of memory".to_owned();
+    let mut edit = policy.edit().map_err(memory)?;
+    match edit.learn(DomainId::ROOT, facts, request).map_err(memory)? {
+        Learned::Added => {}
+        Learned::Skipped => return Ok(()),
+        _ => return Err("nothing was learned from a request that was not granted".to_owned()),
+    }
+    let policy = edit.commit();
+    let decision = engine::decide(&policy, DomainId::ROOT, facts, request);
+    let expected = oracle::decide(&policy, DomainId::ROOT, facts, request);
+    if !decision.granted || decision != expected {
+        return Err(format!("after learning: engine {decision:?}\noracle {expected:?}"));
     }
     Ok(())
 }

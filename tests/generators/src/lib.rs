@@ -5,7 +5,7 @@
 //! fuzz targets. They differ in where [`choices::Choices`] come from.
 #![expect(clippy::unwrap_used, reason = "a generator without memory can only stop")]
 
-mod acl;
+pub mod acl;
 pub mod choices;
 pub mod compare;
 pub mod policy;

@@ -4,9 +4,9 @@
 use sekisho_core::edit::Edit;
 use sekisho_core::policy::{Cursor, Policy};
 
-use crate::acl::acl;
+use crate::acl::{acl, address_range, Words};
 use crate::choices::Choices;
-use crate::word::word;
+use crate::word::styled_word;
 
 /// A policy that was made.
 pub struct Generated {
@@ -14,29 +14,46 @@ pub struct Generated {
     pub policy: Policy,
     /// Its lines, for a person.
     pub text: String,
-    /// The words in it, to make names from.
-    pub words: Vec<String>,
+    /// What it is about, to make requests from.
+    pub words: Words,
 }
 
 /// Makes a policy.
 pub fn policy(choices: &mut Choices<'_>) -> Generated {
-    let mut words = Vec::new();
+    let mut words = Words::new(choices);
     let mut text = String::new();
     let mut edit = Policy::with_key(choices.bits()).unwrap().edit().unwrap();
     edit.profile_line(b"PROFILE_VERSION=20090903").unwrap();
     edit.profile_line(b"0-CONFIG={ mode=enforcing }").unwrap();
+    if choices.one_in(2) {
+        // An own group starts from nothing (quirk Q15): no conditions are learned.
+        edit.profile_line(b"0-PREFERENCE::learning={ max_entry=100 }").unwrap();
+        text.push_str("profile: learns no conditions\n");
+    }
     let mut exception = |edit: &mut Edit, line: String| {
         let _ = edit.exception_policy_line(line.as_bytes());
         text.push_str(&format!("exception: {line}\n"));
     };
     for _ in 0..choices.below(12) {
-        let word = word(choices);
-        words.push(word.clone());
-        let line = match choices.below(9) {
+        let word = styled_word(choices, words.style);
+        words.list.push(word.clone());
+        let line = match choices.below(13) {
             0 => format!("path_group P {word}"),
             1 => format!("path_group Q {word}"),
-            2 => format!("number_group N {}-{}", choices.below(3), choices.below(6) + 3),
-            3 => format!("address_group A 10.0.0.{}", choices.below(4)),
+            2 => format!(
+                "number_group {} {}-{}",
+                choices.pick(&["N", "M"]),
+                choices.below(3),
+                choices.below(6) + 3
+            ),
+            3 => format!("address_group {} {}", choices.pick(&["A", "B"]), address_range(choices)),
+            8 => format!("number_group {} {}", choices.pick(&["N", "M"]), choices.below(9)),
+            9 => format!("address_group A {}", address_range(choices)),
+            10 => format!("allow_env {}", choices.pick(&["PATH", "LC_\\*", "\\A", "LC_\\@"])),
+            11 => {
+                let from = choices.below(9);
+                format!("deny_autobind {from}-{}", from + choices.below(4))
+            }
             4 => format!("allow_read {word}"),
             5 => format!("file_pattern {word}"),
             6 => format!("deny_rewrite {word}"),
@@ -65,6 +82,12 @@ pub fn policy(choices: &mut Choices<'_>) -> Generated {
         edit.domain_policy_line(&mut cursor, line.as_bytes()).unwrap();
     }
     edit.domain_policy_line(&mut cursor, b"<kernel>").unwrap();
+    for flag in ["ignore_global_allow_read", "ignore_global_allow_env"] {
+        if choices.one_in(6) {
+            edit.domain_policy_line(&mut cursor, flag.as_bytes()).unwrap();
+            text.push_str(&format!("domain: {flag}\n"));
+        }
+    }
     let mut lines: Vec<String> = Vec::new();
     for _ in 0..choices.below(40) + 1 {
         let line = if choices.one_in(8) && !lines.is_empty() {
@@ -80,6 +103,6 @@ pub fn policy(choices: &mut Choices<'_>) -> Generated {
         }
     }
     edit.activate().unwrap();
-    words.push("/a".into());
+    words.list.push("/a".into());
     Generated { policy: edit.commit(), text, words }
 }

@@ -33,6 +33,59 @@ pub fn wild_component(choices: &mut Choices<'_>) -> String {
     text
 }
 
+/// A word of a directory in which everything matches everything: more places of the index are reached at once than the
+/// engine follows.
+fn crowded_word(choices: &mut Choices<'_>) -> String {
+    const CROWD: [&str; 20] = [
+        "\\*", "a\\*", "\\*a", "\\@", "a\\@", "\\@a", "\\?a", "a\\?", "\\A", "a\\A", "\\Aa", "\\a\\a",
+        "\\?\\?", "\\*a\\*", "\\@a\\@", "a\\*a", "aa", "aa\\*", "\\X", "\\*\\-b",
+    ];
+    let mut text = String::new();
+    for _ in 0..=choices.below(2) + 1 {
+        if choices.one_in(8) {
+            text.push_str("/\\{aa\\}");
+        } else {
+            text.push('/');
+            text.push_str(choices.pick(&CROWD));
+        }
+    }
+    if text.ends_with('}') {
+        text.push('/');
+    }
+    text
+}
+
+/// A word near a limit: deep, or with about as many wildcards as a pattern may have.
+fn extreme_word(choices: &mut Choices<'_>) -> String {
+    if choices.one_in(2) {
+        return (0..choices.below(40) + 8)
+            .map(|_| format!("/{}", choices.pick(&["a", "b", "\\*", "\\@"])))
+            .collect();
+    }
+    let unit = choices.pick(&["a", "ab", "\\040", "\\?"]);
+    format!("/{}\\*", unit.repeat(choices.below(12) as usize + 500 / choices.pick(&[1, 2, 4])))
+}
+
+/// What a policy's words are like.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Style {
+    /// All kinds.
+    Mixed,
+    /// One word comes again and again, so that entries differ in conditions and numbers.
+    OnePath,
+    /// Many words match the same names.
+    Crowded,
+}
+
+/// A word in the style of the policy.
+pub fn styled_word(choices: &mut Choices<'_>, style: Style) -> String {
+    match style {
+        _ if choices.one_in(100) => extreme_word(choices),
+        Style::Crowded if !choices.one_in(8) => crowded_word(choices),
+        _ => word(choices),
+    }
+}
+
 /// A word; a third of them without wildcards.
 pub fn word(choices: &mut Choices<'_>) -> String {
     let mut text = String::new();
