@@ -84,6 +84,20 @@ pub fn llvm(program: &str) -> PathBuf {
     PathBuf::from(format!("/usr/lib/llvm-{LLVM}/bin/llvm-{program}"))
 }
 
+/// The folder with the LLVM programs of the compiler's own LLVM, which is newer than the kernel's.
+pub fn compiler_llvm() -> Result<PathBuf> {
+    let text = cache::run_quietly(Command::new(RUSTC).arg("-vV"))?;
+    let version = text.lines().find_map(|line| line.strip_prefix("LLVM version: ")?.split('.').next());
+    let version = version.context("rustc does not tell its version of LLVM")?;
+    let folder = PathBuf::from(format!("/usr/lib/llvm-{version}/bin"));
+    ensure!(
+        folder.join("llvm-cov").exists(),
+        "{} is missing; install the Debian package llvm-{version}",
+        folder.join("llvm-cov").display()
+    );
+    Ok(folder)
+}
+
 /// Versions of everything that shapes a kernel, for stamps.
 pub fn versions() -> Result<String> {
     let rustc = cache::run_quietly(Command::new(RUSTC).arg("-vV"))?;

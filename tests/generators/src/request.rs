@@ -32,12 +32,16 @@ impl Subject {
             operation =
                 Some(Operation::Path(choices.pick(&[PathOp::Read, PathOp::Write, PathOp::ReadWrite])));
         }
-        let operations: Vec<Operation> = Operation::all().collect();
         Subject {
-            operation: operation.unwrap_or_else(|| choices.pick(&operations)),
+            operation: operation.unwrap_or_else(|| any(choices)),
             names: [0, 1, 2].map(|at: usize| name(choices, &words.list, arguments.get(at))),
         }
     }
+}
+
+fn any(choices: &mut Choices<'_>) -> Operation {
+    let operations: Vec<Operation> = Operation::all().collect();
+    choices.pick(&operations)
 }
 
 /// A name near `argument`, if that is a path, or else near one of the words.
