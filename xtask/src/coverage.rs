@@ -63,7 +63,17 @@ pub fn run() -> Result<()> {
 fn cargo(profiles: &Path, more: &[&str]) -> Command {
     let mut command = Command::new("/usr/bin/cargo");
     command
-        .args(["test", "--locked", "--profile", "checked", "--package", "sekisho-core", "--tests"])
+        .args([
+            "test",
+            "--locked",
+            "--profile",
+            "checked",
+            "--package",
+            "sekisho-core",
+            "--package",
+            "sekisho-generators",
+            "--tests",
+        ])
         .args(more)
         .current_dir(cache::root_of_project())
         .env("PATH", format!("/usr/bin:{}", std::env::var("PATH").unwrap_or_default()))
