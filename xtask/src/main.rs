@@ -7,9 +7,12 @@ mod apk;
 mod arch;
 mod busybox;
 mod cache;
+mod coverage;
 mod cpio;
 mod demo;
 mod device;
+mod differential;
+mod fuzz;
 mod guest_test;
 mod image;
 mod kernel;
@@ -64,6 +67,28 @@ enum Verb {
         #[command(subcommand)]
         what: test::What,
     },
+    /// Compares the engine's decisions with the oracle's, for random policies and requests that nearly match them.
+    Differential {
+        /// How many requests.
+        #[arg(long, default_value_t = 10_000_000)]
+        count: u64,
+        /// Where the pseudo-random sequence begins; each job takes the next number.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// How many threads; default: one for each core.
+        #[arg(long)]
+        jobs: Option<usize>,
+    },
+    /// Feeds the core with inputs that a fuzzer thinks up.
+    Fuzz {
+        /// What to feed.
+        target: fuzz::Target,
+        /// How long.
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+    },
+    /// Tells which share of the core's lines the host tests reach; fails below 95 %.
+    Coverage,
     /// Runs the install story on qemu-arm.
     Demo,
 }
@@ -76,6 +101,9 @@ fn main() -> Result<()> {
         Verb::Qemu { arch } => shell::run(arch)?,
         Verb::Apk => println!("{}", apk::prepare()?.display()),
         Verb::Test { what } => test::run(what)?,
+        Verb::Differential { count, seed, jobs } => differential::run(count, seed, jobs)?,
+        Verb::Fuzz { target, minutes } => fuzz::run(target, minutes)?,
+        Verb::Coverage => coverage::run()?,
         Verb::Demo => demo::run()?,
     }
     Ok(())

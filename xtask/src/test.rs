@@ -104,7 +104,7 @@ fn format() -> Result<()> {
 }
 
 /// Debian's cargo, in the checkout.
-fn cargo(arguments: &[&str]) -> Result<()> {
+pub fn cargo(arguments: &[&str]) -> Result<()> {
     let status = Command::new("/usr/bin/cargo")
         .args(arguments)
         .current_dir(cache::root_of_project())

@@ -14,6 +14,8 @@ const LINUX_PACKAGE: &str = "linux-source-6.12";
 const LINUX_ARCHIVE: &str = "/usr/src/linux-source-6.12.tar.xz";
 /// The bindings generator that the kernel build was tried with.
 const BINDGEN: &str = "0.73.2";
+/// The builder of fuzz targets that was tried with Debian's compiler.
+const CARGO_FUZZ: &str = "0.13.2";
 /// LLVM's version, the suffix of Debian's program names.
 pub const LLVM: &str = "19";
 /// The compiler for the kernel and for devices: Debian's, which comes with the library sources.
@@ -40,19 +42,30 @@ pub fn linux() -> Result<Linux> {
 
 /// The folder with the bindings generator; builds it once for the cache.
 pub fn bindgen() -> Result<PathBuf> {
-    let root = cache::dir("tools")?.join(format!("bindgen-{BINDGEN}"));
+    installed("bindgen", "bindgen-cli", BINDGEN)
+}
+
+/// The folder with cargo-fuzz; builds it once for the cache.
+pub fn cargo_fuzz() -> Result<PathBuf> {
+    installed("cargo-fuzz", "cargo-fuzz", CARGO_FUZZ)
+}
+
+/// The folder with a program from a crate on crates.io.
+fn installed(program: &str, package: &str, version: &str) -> Result<PathBuf> {
+    let root = cache::dir("tools")?.join(format!("{program}-{version}"));
     let folder = root.join("bin");
-    if !folder.join("bindgen").exists() {
-        println!("building bindgen {BINDGEN} (2-4 minutes, once)");
+    if !folder.join(program).exists() {
+        println!("building {program} {version} (2-4 minutes, once)");
+        let build = format!("{program}-build");
         cache::run_quietly(
             Command::new("/usr/bin/cargo")
                 .args(["install", "--quiet", "--locked", "--root"])
                 .arg(&root)
-                .arg(format!("bindgen-cli@{BINDGEN}"))
+                .arg(format!("{package}@{version}"))
                 .env("RUSTC", RUSTC)
-                .env("CARGO_TARGET_DIR", cache::dir("bindgen-build")?),
+                .env("CARGO_TARGET_DIR", cache::dir(&build)?),
         )?;
-        std::fs::remove_dir_all(cache::root().join("bindgen-build"))?;
+        std::fs::remove_dir_all(cache::root().join(build))?;
     }
     Ok(folder)
 }
@@ -69,6 +82,20 @@ pub fn rust_library() -> Result<PathBuf> {
 /// A Debian LLVM program, such as `nm`.
 pub fn llvm(program: &str) -> PathBuf {
     PathBuf::from(format!("/usr/lib/llvm-{LLVM}/bin/llvm-{program}"))
+}
+
+/// The folder with the LLVM programs of the compiler's own LLVM, which is newer than the kernel's.
+pub fn compiler_llvm() -> Result<PathBuf> {
+    let text = cache::run_quietly(Command::new(RUSTC).arg("-vV"))?;
+    let version = text.lines().find_map(|line| line.strip_prefix("LLVM version: ")?.split('.').next());
+    let version = version.context("rustc does not tell its version of LLVM")?;
+    let folder = PathBuf::from(format!("/usr/lib/llvm-{version}/bin"));
+    ensure!(
+        folder.join("llvm-cov").exists(),
+        "{} is missing; install the Debian package llvm-{version}",
+        folder.join("llvm-cov").display()
+    );
+    Ok(folder)
 }
 
 /// Versions of everything that shapes a kernel, for stamps.
