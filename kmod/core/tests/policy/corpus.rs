@@ -58,7 +58,8 @@ fn find(policy: &Policy, domain: &str) -> DomainId {
     policy.find_domain(domain.as_bytes()).unwrap_or_else(|| panic!("no domain {domain}"))
 }
 
-fn run(case: &Case<'_>, style: Style) {
+/// Runs a case and returns the policy that it ends with.
+fn run(case: &Case<'_>, style: Style) -> Policy {
     let mut policy = Policy::new().expect("memory");
     let mut cursor = Cursor::default();
     for (head, number, body) in &case.sections {
@@ -186,24 +187,30 @@ fn run(case: &Case<'_>, style: Style) {
         }
     }
     crate::support::check_reading_back(&policy, &case.place);
+    policy
 }
 
-#[test]
-fn corpus() {
+/// Runs all cases and shows where each stands and the policy that it ends with.
+pub fn for_each_policy(show: &mut dyn FnMut(&str, &Policy)) {
     let folder = Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"))
         .join("../../tests/corpus/policy");
     let mut count = 0_usize;
     for entry in fs::read_dir(folder).expect("the corpus") {
         let path = entry.expect("the corpus").path();
-        if path.extension().is_none_or(|extension| extension != "case") {
+        if path.extension().and_then(std::ffi::OsStr::to_str) != Some("case") {
             continue;
         }
         let text = fs::read_to_string(&path).expect("a case file");
         for case in cases(&path.file_name().unwrap_or_default().to_string_lossy(), &text) {
-            run(&case, Style::Section);
-            run(&case, Style::Line);
+            show(&case.place, &run(&case, Style::Section));
+            show(&case.place, &run(&case, Style::Line));
             count = count.saturating_add(1);
         }
     }
     assert!(count >= 60, "only {count} cases found");
+}
+
+#[test]
+fn corpus() {
+    for_each_policy(&mut |_, _| {});
 }

@@ -13,3 +13,4 @@ mod memory;
 mod props;
 mod snapshot;
 mod support;
+mod wire;
