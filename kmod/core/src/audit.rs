@@ -17,7 +17,7 @@ use crate::text::{self, Sink};
 pub const MAX_HEADER: usize = 4094;
 
 /// Bytes of `argv[]={ ... } envp[]={ ...` up to which whole strings are kept (reference 11.2).
-const MAX_ARGUMENTS: usize = 8160;
+pub(crate) const MAX_ARGUMENTS: usize = 8160;
 
 const ARGV: &[u8] = b"argv[]={ ";
 const ENVP: &[u8] = b"} envp[]={ ";
@@ -194,7 +194,7 @@ fn execution(sink: &mut dyn Sink, exec: &dyn Arguments) -> Result<(), OutOfMemor
     Number::decimal(exec.argc()).print(sink)?;
     sink.put(b" envc=")?;
     Number::decimal(exec.envc()).print(sink)?;
-    let mut strings = Strings { text: Vec::new(), full: false, failed: false };
+    let mut strings = Strings { text: Vec::new(), room: Room::new(), failed: false };
     strings.put(ARGV);
     let mut index = 0_u64;
     // Behind the cut nothing is looked at: a program may have a million arguments.
@@ -204,7 +204,7 @@ fn execution(sink: &mut dyn Sink, exec: &dyn Arguments) -> Result<(), OutOfMemor
     {
         index = index.saturating_add(1);
     }
-    strings.full = false;
+    strings.room.next_list();
     strings.put(ENVP);
     exec.envp(&mut |name, value| match value {
         Some(value) => strings.add(&[name.as_bytes(), b"=", value.as_bytes()]),
@@ -221,12 +221,47 @@ fn execution(sink: &mut dyn Sink, exec: &dyn Arguments) -> Result<(), OutOfMemor
     sink.put(b"} }")
 }
 
-/// Quoted strings of two lists, up to [`MAX_ARGUMENTS`]. Of each list, the first string that does not fit and all behind
-/// it become one [`CUT`]; what that leaves free is for the next list (reference 11.2).
-struct Strings {
-    text: Vec<u8>,
+/// Which strings of two lists are in a record, up to [`MAX_ARGUMENTS`]. Of each list, the first string that does not fit
+/// and all behind it become one [`CUT`]; what that leaves free is for the next list (reference 11.2).
+pub(crate) struct Room {
+    /// Bytes of text so far.
+    used: usize,
     /// Whether the list was cut.
     full: bool,
+}
+
+impl Room {
+    /// Before the first list.
+    pub(crate) const fn new() -> Room {
+        Room { used: ARGV.len(), full: false }
+    }
+
+    /// The first list ends.
+    pub(crate) fn next_list(&mut self) {
+        self.full = false;
+        self.used = self.used.saturating_add(ENVP.len());
+    }
+
+    /// Whether the list was cut, so that more strings of it would change nothing.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Whether the next string of the list, which is not cut yet, is in the record.
+    pub(crate) fn add(&mut self, parts: &[&[u8]]) -> bool {
+        // Two quotes and the blank behind them belong to the string.
+        let start = self.used.saturating_add(3);
+        let end = parts.iter().fold(start, |end, part| end.saturating_add(part.len()));
+        self.full = end > MAX_ARGUMENTS;
+        self.used = if self.full { self.used.saturating_add(CUT.len()) } else { end };
+        !self.full
+    }
+}
+
+/// The text of these strings, in quotes.
+struct Strings {
+    text: Vec<u8>,
+    room: Room,
     /// Whether memory ran out.
     failed: bool,
 }
@@ -238,7 +273,7 @@ impl Strings {
 
     /// Whether more strings of this list would change nothing.
     const fn is_done(&self) -> bool {
-        self.full || self.failed
+        self.room.is_full() || self.failed
     }
 
     /// Adds the string that `parts` make up.
@@ -246,11 +281,7 @@ impl Strings {
         if self.is_done() {
             return;
         }
-        // Two quotes and the blank behind them belong to the string.
-        let start = self.text.len().saturating_add(3);
-        let end = parts.iter().fold(start, |end, part| end.saturating_add(part.len()));
-        if end > MAX_ARGUMENTS {
-            self.full = true;
+        if !self.room.add(parts) {
             self.put(CUT);
             return;
         }

@@ -18,6 +18,15 @@ pub enum From<'a> {
 }
 
 impl<'a> From<'a> {
+    /// From what is written.
+    pub(crate) fn new(text: &'a [u8]) -> From<'a> {
+        if text.starts_with(ROOT_DOMAIN) {
+            From::Domain(text)
+        } else {
+            From::LastWord(text)
+        }
+    }
+
     /// As it is written.
     pub const fn text(&self) -> &'a [u8] {
         match self {
@@ -129,6 +138,68 @@ impl<'a> Directive<'a> {
     }
 }
 
+impl Directive<'_> {
+    /// Checks a directive that no line was parsed for: it is what a line can say.
+    ///
+    /// # Errors
+    /// Why no line says it.
+    pub(crate) fn check(&self) -> Result<(), Reason> {
+        match *self {
+            Directive::Rule { keep, program, from, .. } => {
+                match program {
+                    Some(program) => check_program(program)?,
+                    None if keep => {}
+                    None => return Err(Reason::MissingProgram),
+                }
+                match from {
+                    Some(From::Domain(name)) if !name::is_valid_domain(name) => Err(Reason::BadDomainName),
+                    Some(From::LastWord(word)) => check_program(word).map_err(|_| Reason::BadFromDomain),
+                    None if keep => Err(Reason::MissingFromDomain),
+                    _ => Ok(()),
+                }
+            }
+            Directive::AllowRead(word) => check_file(word),
+            Directive::AllowEnv(word) => check_there(word, Reason::MissingVariable, check_variable),
+            Directive::FilePattern(word) => check_pattern(word),
+            Directive::DenyRewrite(word) => {
+                check_there(word, Reason::MissingPath, |word| check_word(word, Reason::BadPath))
+            }
+            Directive::Aggregator(from, to) => {
+                check_file(from)?;
+                check_program(to)
+            }
+            Directive::PathGroup(name, word) => {
+                check_group(name)?;
+                check_there(word, Reason::MissingMember, |word| check_word(word, Reason::BadPathMember))
+            }
+            Directive::NumberGroup(_, range) if range.is_empty() => Err(Reason::ReversedRange),
+            Directive::NumberGroup(name, _) | Directive::AddressGroup(name, _) => check_group(name),
+            Directive::DenyAutobind(from, to) if from > to => Err(Reason::ReversedRange),
+            Directive::DenyAutobind(..) => Ok(()),
+        }
+    }
+}
+
+/// A word of a line is never empty, although the empty word is a valid one.
+fn check_there(
+    word: &[u8],
+    missing: Reason,
+    check: impl Fn(&[u8]) -> Result<(), Reason>,
+) -> Result<(), Reason> {
+    if word.is_empty() {
+        return Err(missing);
+    }
+    check(word)
+}
+
+fn check_group(name: &[u8]) -> Result<(), Reason> {
+    if is_group_name(name) {
+        Ok(())
+    } else {
+        Err(Reason::BadGroupName)
+    }
+}
+
 fn take<'a>(
     words: &mut Words<'a>,
     missing: Reason,
@@ -140,8 +211,7 @@ fn take<'a>(
 }
 
 fn group<'a>(words: &mut Words<'a>) -> Result<&'a [u8], ParseError> {
-    let check = |word: &[u8]| if is_group_name(word) { Ok(()) } else { Err(Reason::BadGroupName) };
-    take(words, Reason::MissingGroupName, check)
+    take(words, Reason::MissingGroupName, check_group)
 }
 
 /// What follows the directive of a transition rule.

@@ -217,7 +217,8 @@ impl Edit {
         self.insert_domain(name, 0)
     }
 
-    fn insert_domain(&mut self, name: DomainName, profile: u8) -> Result<DomainId, EditError> {
+    /// Adds a domain, which is not there yet.
+    pub(crate) fn insert_domain(&mut self, name: DomainName, profile: u8) -> Result<DomainId, EditError> {
         let before = self.memory_before();
         let serial = self.policy.next_serial;
         let domain = Domain::new(name, serial, profile, self.policy.seed)?;
@@ -563,11 +564,10 @@ impl Edit {
             }
             manager::Line::Entry(entry) => entry,
         };
-        let list = &mut self.policy.managers;
-        match list.iter().position(|old| old.name() == entry.name()) {
-            Some(place) if delete => drop(list.remove(place)),
+        match self.find_manager(entry.name()) {
+            Some(place) if delete => drop(self.policy.managers.remove(place)),
             None if !delete => {
-                list.push(Arc::new(entry)?)?;
+                self.policy.managers.push(Arc::new(entry)?)?;
                 if self.is_over(before) {
                     let last = self.policy.managers.len().saturating_sub(1);
                     self.policy.managers.remove(last);
@@ -577,6 +577,11 @@ impl Edit {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The place of a manager in the list.
+    pub(crate) fn find_manager(&self, name: &[u8]) -> Option<usize> {
+        self.policy.managers.iter().position(|old| old.name() == name)
     }
 
     /// Ends the open time: from the next snapshot on, profiles take effect and only managers may write.

@@ -39,7 +39,8 @@ impl Edit {
         Ok(())
     }
 
-    fn add_directive(&mut self, directive: &Directive<'_>) -> Result<(), OutOfMemory> {
+    /// Adds a directive, or does nothing if it is there.
+    pub(crate) fn add_directive(&mut self, directive: &Directive<'_>) -> Result<(), OutOfMemory> {
         let policy = &mut self.policy;
         match *directive {
             Directive::Rule { keep: true, .. } => policy.exceptions.edit()?.keep.add(directive),

@@ -58,6 +58,7 @@ mod table;
 pub mod task;
 pub mod text;
 pub mod transition;
+pub mod wire;
 
 /// Version of the policy core, as `version` in securityfs shows it.
 pub const VERSION: &str = "0.1.0";

@@ -6,7 +6,7 @@
 use crate::directive;
 use crate::edit::EditError;
 use crate::mem::{OutOfMemory, Vec};
-use crate::name::ROOT_DOMAIN;
+use crate::name::{is_valid_domain, ROOT_DOMAIN};
 use crate::text::{self, ParseError, Reason, Sink, Words};
 
 /// One line of the manager file.
@@ -39,6 +39,19 @@ impl Line {
 }
 
 impl Manager {
+    /// A domain or program from elsewhere than a line.
+    pub(crate) fn new(name: &[u8]) -> Result<Manager, EditError> {
+        let valid = if name.starts_with(ROOT_DOMAIN) {
+            is_valid_domain(name)
+        } else {
+            directive::check_program(name).is_ok()
+        };
+        if !valid {
+            return Err(ParseError::new(1, Reason::BadManager).into());
+        }
+        Ok(Manager(text::owned(name)?))
+    }
+
     /// The domain or program.
     pub(crate) fn name(&self) -> &[u8] {
         &self.0

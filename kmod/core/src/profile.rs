@@ -30,7 +30,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes in the order in which a value is searched for them: the first found wins (quirk Q16).
-    const ALL: [Mode; 4] = [Mode::Disabled, Mode::Learning, Mode::Permissive, Mode::Enforcing];
+    pub(crate) const ALL: [Mode; 4] = [Mode::Disabled, Mode::Learning, Mode::Permissive, Mode::Enforcing];
 
     /// The word in profiles and records.
     pub const fn word(self) -> &'static [u8] {
@@ -73,22 +73,22 @@ impl Config {
 
 /// One profile.
 pub struct Profile {
-    comment: Vec<u8>,
-    default: Config,
+    pub(crate) comment: Vec<u8>,
+    pub(crate) default: Config,
     /// `None`: use the default.
-    categories: [Option<Config>; 5],
+    pub(crate) categories: [Option<Config>; 5],
     /// `None`: use the category's.
-    items: [Option<Config>; ITEMS],
+    pub(crate) items: [Option<Config>; ITEMS],
     /// What follows from the three above: the setting of each item.
     effective: [Config; ITEMS],
-    preferences: Preferences,
+    pub(crate) preferences: Preferences,
     /// Which groups of `preferences` count, a bit each; the others are the global ones.
-    own: u8,
+    pub(crate) own: u8,
 }
 
 impl Profile {
     /// What the first line of a profile creates before it takes effect itself (reference 7.1).
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Profile {
             comment: Vec::new(),
             default: Config::NEW,
@@ -140,11 +140,16 @@ impl Profile {
                 }
             }
         }
+        self.take_effect();
+        Ok(())
+    }
+
+    /// Computes the setting of each item from what the profile says.
+    fn take_effect(&mut self) {
         for ((effective, item), own) in self.effective.iter_mut().zip(Item::all()).zip(self.items.iter()) {
             let category = self.categories.get(item.category() as usize).copied().flatten();
             *effective = own.or(category).unwrap_or(self.default);
         }
-        Ok(())
     }
 
     /// Prints the lines of the profile in the order of reference 7.8.
@@ -187,7 +192,7 @@ impl Profile {
 /// The value of a comment: the text behind `=`, normalised (reference 7.1). A blank directly behind `=` stays, one of
 /// it, as in 1.7. Unlike in other lines, bytes from 0x80 on are no white space, so that UTF-8 stays what it is
 /// (quirk Q30).
-fn comment(value: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+pub(crate) fn comment(value: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
     let mut comment = Vec::with_capacity(value.len())?;
     let mut blank = false;
     for byte in value {
@@ -207,9 +212,9 @@ fn comment(value: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
 /// The file `profile`: all profiles, and the preferences that they share.
 pub struct Profiles {
     /// By number; as long as the highest defined profile asks for.
-    list: Vec<Option<Arc<Profile>>>,
-    global: Preferences,
-    version_given: bool,
+    pub(crate) list: Vec<Option<Arc<Profile>>>,
+    pub(crate) global: Preferences,
+    pub(crate) version_given: bool,
 }
 
 impl Profiles {
@@ -271,7 +276,16 @@ impl Profiles {
             None => Profile::new(),
         };
         changed.apply(&change)?;
-        let changed = Arc::new(changed)?;
+        Ok(self.define(number, changed)?)
+    }
+
+    /// Puts a profile in the place of the one that has this number.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn define(&mut self, number: u8, mut profile: Profile) -> Result<(), OutOfMemory> {
+        profile.take_effect();
+        let changed = Arc::new(profile)?;
         let place = usize::from(number);
         if place >= self.list.len() {
             // A new list, so that running out of memory half way leaves the old one as it was.

@@ -3,7 +3,7 @@
 
 extern crate std;
 
-use super::{note, record, Header, MAX_ARGUMENTS, MAX_HEADER};
+use super::{Header, NoRecord, MAX_ARGUMENTS, MAX_HEADER};
 use crate::facts::{Arguments, Attributes, Facts, Object, Objects};
 use crate::mem::Vec;
 use crate::name::Name;
@@ -12,6 +12,8 @@ use crate::preference::Preferences;
 use crate::profile::Mode;
 use crate::request::{PathNumberOp, PathOp, Request};
 use crate::task::Task;
+use crate::wire;
+use crate::wire::host::Record;
 use std::cell::Cell;
 use std::string::String;
 
@@ -27,6 +29,47 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
 
 fn header(timestamp: u64, global_pid: u32, mode: Mode, profile: u8) -> Header {
     Header { timestamp, global_pid, mode, profile }
+}
+
+/// Writes the text, and checks that the binary record says the same.
+fn record(
+    sink: &mut Vec<u8>,
+    header: &Header,
+    preferences: &Preferences,
+    facts: &Facts<'_>,
+    domain: &[u8],
+    request: &Request<'_>,
+) -> Result<(), NoRecord> {
+    let mut bytes = Vec::new();
+    wire::record(&mut bytes, header, true, preferences, facts, domain, request).unwrap();
+    super::record(sink, header, preferences, facts, domain, request)?;
+    check_binary(sink, &bytes);
+    Ok(())
+}
+
+/// The same for a note.
+fn note(
+    sink: &mut Vec<u8>,
+    header: &Header,
+    preferences: &Preferences,
+    facts: &Facts<'_>,
+    domain: &[u8],
+    text: &[u8],
+) -> Result<(), NoRecord> {
+    let mut bytes = Vec::new();
+    wire::note(&mut bytes, header, false, preferences, facts, domain, text).unwrap();
+    super::note(sink, header, preferences, facts, domain, text)?;
+    check_binary(sink, &bytes);
+    Ok(())
+}
+
+fn check_binary(text: &[u8], bytes: &[u8]) {
+    let record = Record::from_bytes(bytes).unwrap();
+    assert_eq!(postcard::to_allocvec(&record).unwrap(), bytes);
+    assert_eq!(record.text().unwrap().as_bytes(), text.strip_suffix(b"\0").unwrap());
+    for len in 0..bytes.len().min(400) {
+        assert!(Record::from_bytes(&bytes[..len]).is_none());
+    }
 }
 
 /// The objects of a request by their place in [`Object::ALL`].

@@ -113,8 +113,13 @@ impl Condition {
                 None => return Ok(None),
             }
         }
+        Ok(Some(Condition::from_tests(tests, line.assignments())))
+    }
+
+    /// From tests that were made elsewhere.
+    pub(crate) fn from_tests(tests: Vec<Test>, assignments: [Option<u8>; 3]) -> Condition {
         let uid_group = tests.iter().find_map(Test::uid_group);
-        Ok(Some(Condition { tests, assignments: line.assignments(), uid_group }))
+        Condition { tests, assignments, uid_group }
     }
 
     /// Whether all tests are true (reference 5.4). The order of evaluation cannot be seen: tests have no effect.

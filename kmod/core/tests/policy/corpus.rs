@@ -196,8 +196,8 @@ fn words_of_answer(kind: &str) -> usize {
     }
 }
 
-/// Runs a case. Returns the number of verdicts.
-fn run(case: &Case<'_>, style: Style) -> usize {
+/// Runs a case. Returns the number of verdicts, and the policy that it ends with.
+fn run(case: &Case<'_>, style: Style) -> (usize, Policy) {
     let mut policy = Policy::new().expect("memory");
     let mut cursor = Cursor::default();
     let mut verdicts = 0_usize;
@@ -331,18 +331,18 @@ fn run(case: &Case<'_>, style: Style) -> usize {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     crate::support::check_reading_back(&policy, &case.place);
-    verdicts
+    (verdicts, policy)
 }
 
-#[test]
-fn corpus() {
+/// Runs all cases and shows where each stands and the policy that it ends with.
+pub fn for_each_policy(show: &mut dyn FnMut(&str, &Policy)) {
     let folder = Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"))
         .join("../../tests/corpus/policy");
     let mut count = 0_usize;
     let mut failed = 0_usize;
     for entry in fs::read_dir(folder).expect("the corpus") {
         let path = entry.expect("the corpus").path();
-        if path.extension().is_none_or(|extension| extension != "case") {
+        if path.extension().and_then(std::ffi::OsStr::to_str) != Some("case") {
             continue;
         }
         let text = fs::read_to_string(&path).expect("a case file");
@@ -351,12 +351,16 @@ fn corpus() {
         for case in cases(&file, &text) {
             // All that is wrong is shown, not only the first: a change of the language breaks many cases.
             let ran = std::panic::catch_unwind(|| {
-                let verdicts = run(&case, Style::Section);
-                assert_eq!(run(&case, Style::Line), verdicts);
-                verdicts
+                let (verdicts, policy) = run(&case, Style::Section);
+                let (again, of_lines) = run(&case, Style::Line);
+                assert_eq!(again, verdicts);
+                (verdicts, [policy, of_lines])
             });
             match ran {
-                Ok(verdicts) => of_file += verdicts,
+                Ok((verdicts, policies)) => {
+                    of_file += verdicts;
+                    policies.iter().for_each(|policy| show(&case.place, policy));
+                }
                 Err(_) => failed += 1,
             }
         }
@@ -366,4 +370,9 @@ fn corpus() {
     println!("{count} verdicts of the policy corpus");
     assert_eq!(failed, 0, "cases failed");
     assert!(count >= 2500, "only {count} verdicts found");
+}
+
+#[test]
+fn corpus() {
+    for_each_policy(&mut |_, _| {});
 }

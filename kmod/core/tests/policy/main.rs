@@ -14,3 +14,4 @@ mod memory;
 mod props;
 mod snapshot;
 mod support;
+mod wire;

@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Image and records as structures with derived codecs, for programs on the host (feature `serde`).
+//!
+//! This is the data model: what postcard makes of [`Image`] is the payload of an image, and what it makes of [`Record`]
+//! is a binary audit record. The numbers in it are those of the types of the core in the order of their variants.
+//! Reading checks the encoding only; whether a policy makes sense is for [`super::load`] to say.
+
+extern crate alloc;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+use super::{sha256, HEADER, MAGIC, RECORD_VERSION, VERSION};
+use crate::address;
+use crate::audit::{self, Header, NoRecord};
+use crate::capability::Capability;
+use crate::facts::{self, Arguments, Facts, Object, Objects};
+use crate::mem;
+use crate::name::Name;
+use crate::number;
+use crate::policy;
+use crate::profile::Mode;
+use crate::request::{self, Class, Operation};
+use crate::task;
+
+/// Bytes of a name, word or text.
+pub type Bytes = Vec<u8>;
+
+/// The payload of an image.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Image {
+    /// Whether `PROFILE_VERSION` was given.
+    pub version_given: bool,
+    /// The global preferences.
+    pub preferences: Preferences,
+    /// The profiles, by growing number.
+    pub profiles: Vec<Profile>,
+    /// `manage_by_non_root`
+    pub non_root: bool,
+    /// Programs and domains that may write policy.
+    pub managers: Vec<Bytes>,
+    /// `path_group`: names and members.
+    pub path_groups: Vec<(Bytes, Vec<Bytes>)>,
+    /// `number_group`
+    pub number_groups: Vec<(Bytes, Vec<NumberRange>)>,
+    /// `address_group`
+    pub address_groups: Vec<(Bytes, Vec<AddressRange>)>,
+    /// `keep_domain`
+    pub keep: Vec<Rule>,
+    /// `initialize_domain`
+    pub initialize: Vec<Rule>,
+    /// `allow_read`
+    pub global_reads: Vec<Bytes>,
+    /// `allow_env`
+    pub global_envs: Vec<Bytes>,
+    /// `file_pattern`
+    pub file_patterns: Vec<Bytes>,
+    /// `deny_rewrite`
+    pub rewrites: Vec<Bytes>,
+    /// `aggregator`
+    pub aggregators: Vec<(Bytes, Bytes)>,
+    /// `deny_autobind`
+    pub autobind: Vec<(u16, u16)>,
+    /// All different conditions.
+    pub conditions: Vec<Condition>,
+    /// The domains, `<kernel>` first.
+    pub domains: Vec<Domain>,
+}
+
+impl Image {
+    /// Reads the payload of an image. `None` if the header or the encoding is wrong.
+    pub fn from_bytes(image: &[u8]) -> Option<Image> {
+        let head = image.get(..HEADER)?.strip_prefix(MAGIC)?;
+        let payload = image.get(HEADER..)?;
+        let [version, a, b, c, d, digest @ ..] = head else {
+            return None;
+        };
+        let len = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+        if *version != VERSION || len != payload.len() || *digest != sha256::digest(payload) {
+            return None;
+        }
+        match postcard::take_from_bytes(payload) {
+            Ok((image, [])) => Some(image),
+            _ => None,
+        }
+    }
+
+    /// Writes an image. `None` if it would be larger than 4 GiB.
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        wrap(&postcard::to_allocvec(self).ok()?)
+    }
+}
+
+/// Puts the header in front of a payload. `None` if it is larger than 4 GiB.
+pub fn wrap(payload: &[u8]) -> Option<Vec<u8>> {
+    let len = u32::try_from(payload.len()).ok()?;
+    let mut image = MAGIC.to_vec();
+    image.push(VERSION);
+    image.extend_from_slice(&len.to_le_bytes());
+    image.extend_from_slice(&sha256::digest(payload));
+    image.extend_from_slice(payload);
+    Some(image)
+}
+
+/// [`policy::Preferences`]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the core's type")]
+pub struct Preferences {
+    pub max_grant_log: u32,
+    pub max_reject_log: u32,
+    pub task_info: bool,
+    pub path_info: bool,
+    pub learning_verbose: bool,
+    pub max_entry: u32,
+    pub learn_realpath: bool,
+    pub learn_argv0: bool,
+    pub learn_target: bool,
+    pub permissive_verbose: bool,
+    pub enforcing_verbose: bool,
+    pub penalty: u32,
+}
+
+/// A profile.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Profile {
+    /// From 0 to 255.
+    pub number: u8,
+    /// The comment, normalised.
+    pub comment: Bytes,
+    /// `CONFIG`
+    pub default: Config,
+    /// `CONFIG::file` and so on, in the order of [`crate::item::Category`].
+    pub categories: [Option<Config>; 5],
+    /// `CONFIG::file::open` and so on, by growing number of [`crate::item::Item`].
+    pub items: Vec<(u8, Config)>,
+    /// Which groups of `preferences` count: audit 1, learning 2, permissive 4, enforcing 8.
+    pub own: u8,
+    /// The profile's own preferences.
+    pub preferences: Preferences,
+}
+
+/// A setting.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Number of [`Mode`].
+    pub mode: u8,
+    /// `grant_log`
+    pub grant_log: bool,
+    /// `reject_log`
+    pub reject_log: bool,
+}
+
+/// A transition rule.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rule {
+    /// A `no_` form.
+    pub negative: bool,
+    /// The program.
+    pub program: Option<Bytes>,
+    /// The domain, or its last word.
+    pub from: Option<Bytes>,
+}
+
+/// A domain.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Domain {
+    /// Its name.
+    pub name: Bytes,
+    /// Its profile.
+    pub profile: u8,
+    /// `quota_exceeded`
+    pub quota_exceeded: bool,
+    /// `transition_failed`
+    pub transition_failed: bool,
+    /// `ignore_global_allow_read`
+    pub ignore_global_allow_read: bool,
+    /// `ignore_global_allow_env`
+    pub ignore_global_allow_env: bool,
+    /// Its entries in list order.
+    pub entries: Vec<Entry>,
+}
+
+/// An entry.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// What is allowed, bits of the class: [`Operation::bit`].
+    pub bits: u16,
+    /// Place in [`Image::conditions`].
+    pub condition: Option<u32>,
+    /// Class and arguments.
+    pub args: Args,
+}
+
+/// Arguments, by [`Class`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the variants are those of the core's classes")]
+pub enum Args {
+    Path(Path),
+    Path2(Path, Path),
+    PathNumber(Path, NumberArg),
+    Device(Path, NumberArg, NumberArg, NumberArg),
+    Network(AddressArg, NumberArg),
+    Mount { device: Path, dir: Path, kind: Path, flags: NumberArg },
+    Env(Bytes),
+    Capability(u8),
+    Signal(u16, Bytes),
+    ExecuteHandler(Bytes),
+    DeniedExecuteHandler(Bytes),
+}
+
+/// A path, or the place of a path group in [`Image::path_groups`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "one line says both")]
+pub enum Path {
+    Word(Bytes),
+    Group(u32),
+}
+
+/// A range, or the place of a number group in [`Image::number_groups`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "one line says both")]
+pub enum NumberArg {
+    Range(NumberRange),
+    Group(u32),
+}
+
+/// A range, or the place of an address group in [`Image::address_groups`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "one line says both")]
+pub enum AddressArg {
+    Range(AddressRange),
+    Group(u32),
+}
+
+/// How a number is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Radix {
+    Decimal,
+    Octal,
+    Hexadecimal,
+}
+
+/// A number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Number {
+    pub radix: Radix,
+    pub value: u64,
+}
+
+/// A range of numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct NumberRange {
+    pub min: Number,
+    pub max: Number,
+}
+
+/// An address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Address {
+    V4([u8; 4]),
+    V6([u8; 16]),
+}
+
+/// A range of addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct AddressRange {
+    pub min: Address,
+    pub max: Address,
+}
+
+/// A condition.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Condition {
+    /// In the order of the text.
+    pub tests: Vec<Test>,
+    /// What `; set` assigns to the three state bytes.
+    pub assignments: [Option<u8>; 3],
+}
+
+/// A test of a condition, as [`crate::condition::Test`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "variants and fields are those of the core's type")]
+pub enum Test {
+    Value { left: Value, negated: bool, right: Value },
+    Name { subject: Subject, negated: bool, wanted: Path },
+    Argument { index: u64, negated: bool, wanted: Bytes },
+    Variable { name: Bytes, negated: bool, wanted: Option<Bytes> },
+}
+
+/// A name that a condition looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Subject {
+    Realpath,
+    SymlinkTarget,
+}
+
+/// Something that stands for numbers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the variants are those of the core's type")]
+pub enum Value {
+    Keyword(Keyword),
+    Number(Number),
+    Range(NumberRange),
+    Group(u32),
+}
+
+/// A word that stands for a number; the numbers are places in the `ALL` lists of the core's types.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the variants are those of the core's type")]
+pub enum Keyword {
+    Task(u8),
+    ExecuteHandler,
+    Argc,
+    Envc,
+    Attribute(u8, u8),
+    Type(u8),
+    Permission(u8),
+}
+
+/// A binary audit record.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// [`RECORD_VERSION`]
+    pub version: u8,
+    /// Seconds since 1970.
+    pub timestamp: u64,
+    /// Thread id in the initial pid namespace.
+    pub global_pid: u32,
+    /// Profile of the request.
+    pub profile: u8,
+    /// Number of [`Mode`].
+    pub mode: u8,
+    /// Whether an entry granted the request: which of the two queues the record is for.
+    pub granted: bool,
+    /// Who asked, unless the profile does not want to know.
+    pub task: Option<Task>,
+    /// What the files are like, in the order of [`Object::ALL`].
+    pub objects: [Option<Attributes>; 4],
+    /// The program that starts.
+    pub exec: Option<Exec>,
+    /// The content of the symbolic link that is made.
+    pub symlink_target: Option<Bytes>,
+    /// The domain of the task.
+    pub domain: Bytes,
+    /// What happened.
+    pub event: Event,
+}
+
+/// [`task::Task`]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the core's type")]
+pub struct Task {
+    pub pid: u32,
+    pub ppid: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub euid: u32,
+    pub egid: u32,
+    pub suid: u32,
+    pub sgid: u32,
+    pub fsuid: u32,
+    pub fsgid: u32,
+    pub state: [u8; 3],
+    pub execute_handler: bool,
+}
+
+/// [`facts::Attributes`]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the core's type")]
+pub struct Attributes {
+    pub uid: u32,
+    pub gid: u32,
+    pub ino: u64,
+    pub major: u32,
+    pub minor: u32,
+    pub mode: u32,
+    pub dev_major: u32,
+    pub dev_minor: u32,
+}
+
+/// A program that starts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Exec {
+    /// Its name with links resolved; empty if that is not known.
+    pub realpath: Bytes,
+    /// Number of arguments.
+    pub argc: u64,
+    /// Number of environment strings.
+    pub envc: u64,
+    /// Arguments and environment; `None` if they could not be read.
+    pub strings: Option<(Strings, Strings)>,
+}
+
+/// Strings of a program, as many as fit.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Strings {
+    /// The strings.
+    pub list: Vec<Bytes>,
+    /// Whether there were more.
+    pub cut: bool,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// A request.
+    Request(Request),
+    /// A text such as `use_profile 3`.
+    Note(Bytes),
+}
+
+/// [`request::Request`]; operations are numbers of the core's types.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "variants and fields are those of the core's type")]
+pub enum Request {
+    Path { op: u8, path: Bytes },
+    Path2 { op: u8, from: Bytes, to: Bytes },
+    PathNumber { op: u8, path: Bytes, number: Number },
+    Device { op: u8, path: Bytes, mode: Number, major: Number, minor: Number },
+    Network { op: u8, address: Address, port: u16 },
+    Mount { device: Bytes, dir: Bytes, kind: Bytes, flags: Number },
+    Env { name: Bytes },
+    Capability(u8),
+    Signal { number: u16, target: Bytes },
+}
+
+impl Record {
+    /// Reads a record. `None` if the version is another one or the encoding is wrong.
+    pub fn from_bytes(record: &[u8]) -> Option<Record> {
+        if record.first() != Some(&RECORD_VERSION) {
+            return None;
+        }
+        match postcard::take_from_bytes(record) {
+            Ok((record, [])) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// The record as text, as [`audit::record`] writes it, without the NUL at the end. `None` if the record has something
+    /// that the core never writes.
+    pub fn text(&self) -> Option<String> {
+        let header = Header {
+            timestamp: self.timestamp,
+            global_pid: self.global_pid,
+            mode: *Mode::ALL.get(usize::from(self.mode))?,
+            profile: self.profile,
+        };
+        let preferences = policy::Preferences {
+            task_info: self.task.is_some(),
+            path_info: true,
+            ..policy::Preferences::DEFAULT
+        };
+        let task = self.task.as_ref().map(Task::to_core).unwrap_or_default();
+        let symlink_target = match &self.symlink_target {
+            Some(target) => Some(Name::new(target)?),
+            None => None,
+        };
+        let exec = self.exec.as_ref().map(|exec| exec as &dyn Arguments);
+        let facts = Facts { task: &task, objects: Some(self), exec, symlink_target };
+        let mut text = mem::Vec::new();
+        let written: Result<(), NoRecord> = match &self.event {
+            Event::Request(request) => {
+                audit::record(&mut text, &header, &preferences, &facts, &self.domain, &request.to_core()?)
+            }
+            Event::Note(note) => audit::note(&mut text, &header, &preferences, &facts, &self.domain, note),
+        };
+        written.ok()?;
+        String::from_utf8(text.strip_suffix(b"\0")?.to_vec()).ok()
+    }
+}
+
+impl Objects for Record {
+    fn attributes(&self, object: Object) -> Option<facts::Attributes> {
+        let place = Object::ALL.iter().position(|known| *known == object)?;
+        let known = self.objects.get(place)?.as_ref()?;
+        Some(facts::Attributes {
+            uid: known.uid,
+            gid: known.gid,
+            ino: known.ino,
+            major: known.major,
+            minor: known.minor,
+            mode: known.mode,
+            dev_major: known.dev_major,
+            dev_minor: known.dev_minor,
+        })
+    }
+}
+
+/// A string that never fits: it stands for those that were cut off.
+const TOO_LONG: &[u8] = &[b'a'; audit::MAX_ARGUMENTS];
+
+impl Strings {
+    /// The strings as names, and one that does not fit where they were cut.
+    fn names(&self) -> impl Iterator<Item = Name<'_>> {
+        let cut = if self.cut { Name::new(TOO_LONG) } else { None };
+        self.list.iter().filter_map(|text| Name::new(text)).chain(cut)
+    }
+}
+
+impl Arguments for Exec {
+    fn argc(&self) -> u64 {
+        self.argc
+    }
+
+    fn envc(&self) -> u64 {
+        self.envc
+    }
+
+    fn realpath(&self) -> Option<Name<'_>> {
+        Name::new(&self.realpath)
+    }
+
+    fn argv(&self, index: u64, visit: &mut dyn FnMut(Name<'_>)) -> bool {
+        let strings =
+            self.strings.as_ref().and_then(|(argv, _)| argv.names().nth(usize::try_from(index).ok()?));
+        strings.map(visit).is_some()
+    }
+
+    fn envp(&self, visit: &mut dyn FnMut(Name<'_>, Option<Name<'_>>)) {
+        if let Some((_, envp)) = &self.strings {
+            envp.names().for_each(|text| visit(text, None));
+        }
+    }
+
+    fn is_unreadable(&self) -> bool {
+        self.strings.is_none()
+    }
+}
+
+impl Task {
+    const fn to_core(&self) -> task::Task {
+        task::Task {
+            uid: self.uid,
+            gid: self.gid,
+            euid: self.euid,
+            egid: self.egid,
+            suid: self.suid,
+            sgid: self.sgid,
+            fsuid: self.fsuid,
+            fsgid: self.fsgid,
+            pid: self.pid,
+            ppid: self.ppid,
+            state: self.state,
+            execute_handler: self.execute_handler,
+        }
+    }
+}
+
+impl Number {
+    const fn to_core(self) -> number::Number {
+        let radix = match self.radix {
+            Radix::Decimal => number::Radix::Decimal,
+            Radix::Octal => number::Radix::Octal,
+            Radix::Hexadecimal => number::Radix::Hexadecimal,
+        };
+        number::Number { value: self.value, radix }
+    }
+}
+
+/// The operation of a class that has this number.
+fn operation(class: Class, number: u8) -> Option<Operation> {
+    class.operations().nth(usize::from(number))
+}
+
+impl Request {
+    fn to_core(&self) -> Option<request::Request<'_>> {
+        use request::Request as Core;
+        Some(match self {
+            Request::Path { op, path } => match operation(Class::Path, *op)? {
+                Operation::Path(op) => Core::Path { op, path: Name::new(path)? },
+                _ => return None,
+            },
+            Request::Path2 { op, from, to } => match operation(Class::Path2, *op)? {
+                Operation::Path2(op) => Core::Path2 { op, from: Name::new(from)?, to: Name::new(to)? },
+                _ => return None,
+            },
+            Request::PathNumber { op, path, number } => match operation(Class::PathNumber, *op)? {
+                Operation::PathNumber(op) => {
+                    Core::PathNumber { op, path: Name::new(path)?, number: number.to_core() }
+                }
+                _ => return None,
+            },
+            Request::Device { op, path, mode, major, minor } => match operation(Class::Device, *op)? {
+                Operation::Device(op) => Core::Device {
+                    op,
+                    path: Name::new(path)?,
+                    mode: mode.to_core(),
+                    major: major.to_core(),
+                    minor: minor.to_core(),
+                },
+                _ => return None,
+            },
+            Request::Network { op, address, port } => match operation(Class::Network, *op)? {
+                Operation::Network(op) => {
+                    let address = match address {
+                        Address::V4(bytes) => address::Address::V4(*bytes),
+                        Address::V6(bytes) => address::Address::V6(*bytes),
+                    };
+                    Core::Network { op, address, port: *port }
+                }
+                _ => return None,
+            },
+            Request::Mount { device, dir, kind, flags } => Core::Mount {
+                device: Name::new(device)?,
+                compare_device: true,
+                dir: Name::new(dir)?,
+                kind: Name::new(kind)?,
+                flags: flags.to_core(),
+            },
+            Request::Env { name } => Core::Env { name: Name::new(name)? },
+            Request::Capability(number) => Core::Capability(Capability::from_u8(*number)?),
+            Request::Signal { number, target } => Core::Signal { number: *number, target },
+        })
+    }
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The compiled image: the hand-written codec and the derived one agree, and damage does no harm.
+
+use crate::corpus::for_each_policy;
+use crate::support::{load as load_texts, File};
+use sekisho_core::mem::Vec as Text;
+use sekisho_core::policy::Policy;
+use sekisho_core::wire::host::{self, Image};
+use sekisho_core::wire::{compile, load, Flaw, HEADER};
+
+const KEY: u64 = 0x0123_4567_89AB_CDEF;
+
+fn texts(policy: &Policy) -> [String; 4] {
+    File::ALL.map(|file| file.print(policy))
+}
+
+fn loaded(image: &[u8], place: &str) -> Policy {
+    load(image, KEY, 0)
+        .unwrap_or_else(|error| panic!("{place}: offset {}: {}", error.offset, error.flaw.message()))
+}
+
+/// Something of everything that an image can hold.
+fn everything() -> Policy {
+    load_texts(&[
+        (
+            File::Profile,
+            "PROFILE_VERSION=20090903\nPREFERENCE::audit={ max_grant_log=300 task_info=no }\n0-COMMENT= a  b\n\
+             3-CONFIG={ mode=learning grant_log=no }\n3-CONFIG::file={ mode=enforcing }\n\
+             3-CONFIG::file::open={ mode=permissive }\n3-CONFIG::capability::conceal_mount={ mode=disabled }\n\
+             3-PREFERENCE::learning={ max_entry=70000 }\n255-COMMENT=last\n",
+        ),
+        (File::Manager, "/usr/sbin/editpolicy\n<kernel> /sbin/admin\nmanage_by_non_root\n"),
+        (
+            File::Exception,
+            "initialize_domain /sbin/modprobe\nno_initialize_domain /bin/sh from <kernel> /a /b\n\
+             keep_domain <kernel> /bin/sh\nno_keep_domain /bin/sh from /a\nallow_read /lib/\\*\nallow_env LC_\\*\n\
+             aggregator /tmp/a.\\?\\? /tmp/a\naggregator /tmp/\\* /tmp/b\nfile_pattern /proc/\\$/status\n\
+             deny_rewrite /var/log/\\*\npath_group WEB /var/www/\\*\npath_group WEB pipe:[\\$]\n\
+             number_group APPS 10000-19999\nnumber_group APPS 0x1f\nnumber_group APPS 0644\n\
+             address_group NET 10.0.0.1-10.0.0.9\naddress_group NET 0:0:0:0:0:0:0:1\n\
+             deny_autobind 80\ndeny_autobind 1-1023\n",
+        ),
+        (
+            File::Domain,
+            "<kernel>\nuse_profile 3\nallow_read /etc/passwd\nallow_write /etc/passwd\n\
+             allow_read @WEB if task.uid=@APPS\nallow_execute /bin/sh if exec.realpath=\"/bin/\\*\" exec.argv[1]!=\"-c\"\n\
+             allow_execute /bin/ls if exec.envp[\"LD_\\*\"]=NULL exec.envp[\"A\"]!=\"\" exec.argc=1-5 ; set task.state[1]=7\n\
+             allow_symlink /a if symlink.target=@LINKS\nallow_rename /tmp/\\* @WEB\n\
+             allow_create /tmp/\\* 0600-0644\nallow_mkdir /x @MODES\nallow_mkchar /dev/null 0666 1 3\n\
+             allow_chmod /a 9-3 if path1.parent.uid=task.fsuid path1.perm=owner_write path1.type!=directory\n\
+             allow_network UDP connect @NET 53\nallow_network TCP bind 1.2.3.4-1.2.3.9 @PORTS\n\
+             allow_mount /dev/sda1 /mnt/ ext3 0x6\nallow_env LD_\\*\nallow_env @A\nallow_capability SYS_TIME\n\
+             allow_signal 15 <kernel> /a\nexecute_handler /h\ndenied_execute_handler /h if task.type!=execute_handler\n\
+             <kernel> /bin/sh\nquota_exceeded\nignore_global_allow_env\nallow_read /a if 18446744073709551615=task.pid\n\
+             <kernel> /bin/sh /bin/ls\ntransition_failed\nignore_global_allow_read\n",
+        ),
+    ])
+}
+
+/// All that must hold for a policy: it survives the way through an image, and both codecs say the same.
+fn check(policy: &Policy, place: &str) {
+    let image = compile(policy).expect("memory");
+    let again = loaded(&image, place);
+    assert_eq!(texts(&again), texts(policy), "{place}");
+    assert_eq!(*compile(&again).expect("memory"), *image, "{place}: another image");
+    let mirror = Image::from_bytes(&image).unwrap_or_else(|| panic!("{place}: postcard cannot read it"));
+    assert_eq!(mirror.to_bytes().as_deref(), Some(&*image), "{place}: postcard writes other bytes");
+    // What is not in the texts: the flag, and that the loaded policy counts as the same one does that was written.
+    let parts = texts(policy);
+    let read: Vec<(File, &str)> = File::ALL.into_iter().zip(parts.iter().map(String::as_str)).collect();
+    let from_text = load_texts(&read);
+    let counts = |policy: &Policy| -> Vec<(Vec<u8>, u32)> {
+        let live = policy.domains().filter(|(_, domain)| !domain.is_deleted());
+        live.map(|(_, domain)| (domain.name().to_vec(), domain.acl_count())).collect()
+    };
+    assert_eq!(counts(&again), counts(&from_text), "{place}");
+}
+
+#[test]
+fn every_policy_of_the_corpus() {
+    for_each_policy(&mut |place, policy| check(policy, place));
+    check(&Policy::new().expect("memory"), "empty");
+    check(&everything(), "everything");
+}
+
+#[test]
+fn a_loaded_policy_takes_the_memory_of_a_written_one() {
+    let written = everything();
+    let image = compile(&written).expect("memory");
+    let loaded = loaded(&image, "everything");
+    // The hash depends on the key, so that the trees of the maps differ a little.
+    assert!(loaded.memory().abs_diff(written.memory()) < written.memory() / 8);
+}
+
+#[test]
+fn entries_of_a_loaded_policy_can_be_deleted() {
+    let policy = everything();
+    let image = compile(&policy).expect("memory");
+    let loaded = loaded(&image, "everything");
+    let mut edit = loaded.edit().expect("memory");
+    let mut cursor = sekisho_core::policy::Cursor::default();
+    for line in File::Domain.print(&policy).lines().filter(|line| !line.is_empty()) {
+        let line = if line.starts_with("<kernel>") { line.to_string() } else { format!("delete {line}") };
+        if line.starts_with("delete use_profile") {
+            continue;
+        }
+        edit.domain_policy_line(&mut cursor, line.as_bytes())
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+    for line in File::Exception.print(&policy).lines() {
+        let line = format!("delete {line}");
+        edit.exception_policy_line(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+    let policy = edit.commit();
+    assert_eq!(File::Exception.print(&policy), "");
+    let image = Image::from_bytes(&compile(&policy).expect("memory")).expect("an image");
+    assert!(image.conditions.is_empty() && image.domains.iter().all(|domain| domain.entries.is_empty()));
+    assert!(
+        image.path_groups.is_empty() && image.number_groups.is_empty() && image.address_groups.is_empty()
+    );
+}
+
+/// An error, or a policy that prints, compiles and loads again.
+fn survives(image: &[u8], place: &str) {
+    if let Ok(policy) = load(image, KEY, 0) {
+        let again = loaded(&compile(&policy).expect("memory"), place);
+        // A comment may have any bytes from 0x80 on (quirk Q30).
+        let mut profiles = Text::new();
+        policy.print_profiles(&mut profiles).expect("memory");
+        if std::str::from_utf8(&profiles).is_err() {
+            return;
+        }
+        assert_eq!(texts(&again), texts(&policy), "{place}");
+        crate::support::check_reading_back(&policy, place);
+    }
+}
+
+#[test]
+fn truncated_images() {
+    let image = compile(&everything()).expect("memory");
+    for len in 0..image.len() {
+        assert!(load(&image[..len], KEY, 0).is_err());
+        if let Some(payload) = image[..len].get(HEADER..) {
+            let whole = host::wrap(payload).expect("small");
+            assert!(load(&whole, KEY, 0).is_err(), "{len}");
+        }
+    }
+    let mut longer = image[HEADER..].to_vec();
+    longer.push(0);
+    let error = load(&host::wrap(&longer).expect("small"), KEY, 0).err().expect("an error");
+    assert!(error.flaw == Flaw::Surplus && error.offset == image.len());
+}
+
+#[test]
+fn changed_bytes() {
+    let image = compile(&everything()).expect("memory");
+    for at in 0..HEADER {
+        let mut bytes = image.to_vec();
+        bytes[at] ^= 1;
+        assert!(load(&bytes, KEY, 0).is_err(), "{at}");
+    }
+    let payload = &image[HEADER..];
+    for at in 0..payload.len() {
+        for flip in [1, 2, 128] {
+            let mut bytes = payload.to_vec();
+            bytes[at] ^= flip;
+            survives(&host::wrap(&bytes).expect("small"), &format!("byte {at} ^ {flip}"));
+        }
+        for value in [0, b'@', b' ', b'\\', b'/', 0xFF] {
+            let mut bytes = payload.to_vec();
+            bytes[at] = value;
+            survives(&host::wrap(&bytes).expect("small"), &format!("byte {at} = {value}"));
+        }
+    }
+}
+
+/// What a program with the derived codec could write and no text says.
+#[test]
+fn what_text_cannot_say_is_rejected() {
+    use host::{Args, Condition, Path, Test, Value};
+    let good = Image::from_bytes(&compile(&everything()).expect("memory")).expect("an image");
+    let rejected = |what: &str, change: &dyn Fn(&mut Image)| {
+        let mut image = good.clone();
+        change(&mut image);
+        assert!(image != good, "{what}");
+        assert!(load(&image.to_bytes().expect("small"), KEY, 0).is_err(), "{what}");
+    };
+    let path = |word: &[u8]| Args::Path(Path::Word(word.to_vec()));
+    for word in [&b""[..], b"@G", b"/a b", b"/\\q", b"/\n", b"\\", b"/\\101", b"/\xFF", b"/\0"] {
+        rejected("a word", &|image| image.domains[0].entries[0].args = path(word));
+        rejected("a member", &|image| {
+            image.path_groups[0].1[0] = if word == b"@G" { vec![] } else { word.to_vec() }
+        });
+    }
+    let long = [b"/".to_vec(), b"\\?".repeat(600)].concat();
+    rejected("a long pattern", &|image| image.domains[0].entries[0].args = path(&long));
+    rejected("bits", &|image| image.domains[0].entries[0].bits = 0);
+    rejected("bits of another class", &|image| image.domains[0].entries[0].bits = 0x1000);
+    rejected("read/write without read", &|image| image.domains[0].entries[0].bits = 1);
+    rejected("no such group", &|image| image.domains[0].entries[0].args = Args::Path(Path::Group(99)));
+    rejected("no such condition", &|image| image.domains[0].entries[0].condition = Some(99));
+    rejected("an unused condition", &|image| {
+        image.conditions.push(Condition { tests: vec![], assignments: [Some(1), Some(2), Some(3)] });
+    });
+    rejected("an empty condition", &|image| {
+        image.conditions[0] = Condition { tests: vec![], assignments: [None; 3] };
+    });
+    rejected("the same condition", &|image| image.conditions[1] = image.conditions[0].clone());
+    rejected("a group on the left", &|image| {
+        let value = Value::Keyword(host::Keyword::Argc);
+        let test = Test::Value { left: Value::Group(0), negated: false, right: value };
+        image.conditions[0].tests[0] = test;
+    });
+    rejected("an attribute that parents do not have", &|image| {
+        let value = || Value::Keyword(host::Keyword::Attribute(1, 3));
+        image.conditions[0].tests[0] = Test::Value { left: value(), negated: false, right: value() };
+    });
+    rejected("the name of a variable", &|image| {
+        image.conditions[0].tests[0] = Test::Variable { name: b"A=".to_vec(), negated: false, wanted: None };
+    });
+    rejected("the same entry", &|image| {
+        let entry = image.domains[0].entries[0].clone();
+        image.domains[0].entries.push(entry);
+    });
+    rejected("a second handler", &|image| {
+        let mut entry = image.domains[0].entries[0].clone();
+        (entry.bits, entry.args) = (1, Args::ExecuteHandler(b"/other".to_vec()));
+        image.domains[0].entries.push(entry);
+    });
+    rejected("a handler with wildcards", &|image| {
+        let entry = &mut image.domains[1].entries[0];
+        (entry.bits, entry.args) = (1, Args::ExecuteHandler(b"/\\*".to_vec()));
+    });
+    rejected("a domain", &|image| image.domains[1].name = b"<kernel>  /a".to_vec());
+    rejected("the same domain", &|image| image.domains[1].name = image.domains[2].name.clone());
+    rejected("no root", &|image| drop(image.domains.remove(0)));
+    rejected("no domain", &|image| image.domains.clear());
+    rejected("a manager", &|image| image.managers[0] = b"editpolicy".to_vec());
+    rejected("the same manager", &|image| image.managers[0] = image.managers[1].clone());
+    rejected("a group name", &|image| image.number_groups[0].0 = b"a b".to_vec());
+    rejected("the same group", &|image| image.number_groups[1].0 = image.number_groups[0].0.clone());
+    rejected("an unused group", &|image| image.number_groups.push((b"UNUSED".to_vec(), vec![])));
+    rejected("a reversed member", &|image| {
+        let range = &mut image.number_groups[0].1[0];
+        std::mem::swap(&mut range.min, &mut range.max);
+    });
+    rejected("two families", &|image| {
+        image.address_groups[0].1[0].min = host::Address::V6([0; 16]);
+    });
+    rejected("a file pattern without pattern", &|image| image.file_patterns[0] = b"/a".to_vec());
+    rejected("a directory to read", &|image| image.global_reads[0] = b"/a/".to_vec());
+    rejected("a variable", &|image| image.global_envs[0] = b"A=B".to_vec());
+    rejected("ports", &|image| image.autobind[0] = (2, 1));
+    rejected("a rule without program", &|image| image.initialize[0].program = None);
+    rejected("a rule without domain", &|image| image.keep[0].from = None);
+    rejected("a comment", &|image| image.profiles[0].comment = b"a\n0-CONFIG={ mode=disabled }".to_vec());
+    rejected("the order of profiles", &|image| image.profiles.swap(0, 1));
+    rejected("an item", &|image| image.profiles[1].items[0].0 = 66);
+    rejected("a mode", &|image| image.profiles[0].default.mode = 4);
+    rejected("a range of one number", &|image| {
+        let number = host::Number { radix: host::Radix::Decimal, value: 1 };
+        let range = host::NumberRange { min: number, max: number };
+        image.conditions[0].tests[0] =
+            Test::Value { left: Value::Range(range), negated: false, right: Value::Range(range) };
+    });
+}
+
+#[test]
+fn the_quota_is_kept() {
+    let image = compile(&everything()).expect("memory");
+    let memory = loaded(&image, "everything").memory();
+    assert!(load(&image, KEY, memory).is_ok());
+    let error = load(&image, KEY, memory / 2).err().expect("an error");
+    assert!(error.flaw == Flaw::Quota);
+}
