@@ -321,7 +321,14 @@ fn run(case: &Case<'_>, style: Style) -> (usize, Policy) {
             }
             "print" => {
                 verdicts += 1;
-                let printed = File::parse(rest).print(&policy);
+                let printed = match rest {
+                    "transitions" => {
+                        let mut text = Text::new();
+                        policy.print_transitions(&mut text).expect("memory");
+                        string(&text)
+                    }
+                    _ => File::parse(rest).print(&policy),
+                };
                 if printed.trim_end() != body.join("\n").trim_end() {
                     wrong.push(format!("{place}:\n{printed}"));
                 }
