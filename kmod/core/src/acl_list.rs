@@ -45,9 +45,14 @@ pub(crate) struct Granted {
     pub(crate) set: [Option<u8>; 3],
 }
 
-/// How an entry is found.
-enum Place<'a> {
-    Word(&'a [u8]),
+/// How an entry is found: made once, used for the search and for what follows.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// By the hash of a word without wildcards.
+    Plain(u32),
+    /// By a word with wildcards.
+    Pattern(&'a [u8]),
+    /// By a hash of [`other_key`].
     Other(u32),
 }
 
@@ -79,13 +84,14 @@ impl AclList {
         self.records.bytes().saturating_add(self.paths.bytes()).saturating_add(self.others.bytes())
     }
 
-    fn place<'a>(&self, args: &Args<'a, GroupId>) -> Place<'a> {
+    /// Where an entry with these arguments is, in any list of this policy.
+    pub(crate) fn place<'a>(&self, args: &Args<'a, GroupId>) -> Place<'a> {
         match args {
             Args::Path(path) | Args::Path2(path, _) | Args::PathNumber(path, _) | Args::Device(path, ..) => {
                 self.path_place(path)
             }
             Args::Mount { dir, .. } => self.path_place(dir),
-            Args::Env(word) => Place::Word(word),
+            Args::Env(word) => self.word_place(word),
             Args::Capability(capability) => {
                 Place::Other(other_key(self.seed, CAPABILITY, *capability as u64))
             }
@@ -100,15 +106,24 @@ impl AclList {
 
     fn path_place<'a>(&self, path: &PathArg<'a, GroupId>) -> Place<'a> {
         match path {
-            PathArg::Word(word) => Place::Word(word),
+            PathArg::Word(word) => self.word_place(word),
             PathArg::Group(id) => Place::Other(other_key(self.seed, GROUP, u64::from(id.0))),
         }
     }
 
-    /// The number and the bits of the entry with these arguments (a record, whose bits do not count) and condition.
+    fn word_place<'a>(&self, word: &'a [u8]) -> Place<'a> {
+        if pattern::skip_units(word).is_empty() {
+            Place::Plain(self.paths.hash(word))
+        } else {
+            Place::Pattern(word)
+        }
+    }
+
+    /// The number and the bits of the entry with the arguments of a record, whose bits do not count, and this condition;
+    /// `place` is theirs.
     pub(crate) fn find(
         &self,
-        args: &Args<'_, GroupId>,
+        place: Place<'_>,
         record: &[u8],
         condition: Option<&Arc<Condition>>,
     ) -> Option<(u32, u16)> {
@@ -127,8 +142,9 @@ impl AclList {
             }
             found.is_some()
         };
-        match self.place(args) {
-            Place::Word(word) => self.paths.exact(word, &mut visit),
+        match place {
+            Place::Plain(hash) => self.paths.exact_plain(hash, &mut visit),
+            Place::Pattern(word) => self.paths.exact(word, &mut visit),
             Place::Other(hash) => {
                 let _ = self.others.get(hash).any(|number| visit(*number));
             }
@@ -142,15 +158,16 @@ impl AclList {
     /// Out of memory; nothing changed.
     pub(crate) fn add(
         &mut self,
+        place: Place<'_>,
         args: &Args<'_, GroupId>,
         record: &[u8],
         condition: Option<Arc<Condition>>,
     ) -> Result<(), OutOfMemory> {
         let sets = condition.as_ref().is_some_and(|condition| sets(condition));
         let number = self.records.push(record, condition)?;
-        let place = self.place(args);
         let added = match place {
-            Place::Word(word) => self.paths.insert(word, number),
+            Place::Plain(hash) => self.paths.insert_plain(hash, number),
+            Place::Pattern(word) => self.paths.insert(word, number),
             Place::Other(hash) => self.others.insert(hash, number),
         };
         if let Err(error) = added {
@@ -189,7 +206,8 @@ impl AclList {
     ) -> Result<Option<Arc<Condition>>, OutOfMemory> {
         let condition = self.records.get(number).and_then(|record| record.shared.cloned());
         match self.place(args) {
-            Place::Word(word) => self.paths.remove(word, number)?,
+            Place::Plain(hash) => self.paths.remove_plain(hash, number)?,
+            Place::Pattern(word) => self.paths.remove(word, number)?,
             Place::Other(hash) => drop(self.others.remove(hash, |old| *old == number)?),
         }
         self.records.remove(number)?;
@@ -233,7 +251,7 @@ impl AclList {
         let mut list = AclList::new(self.seed);
         for record in self.records.iter() {
             if let Some(entry) = Entry::read(record.bytes, record.shared) {
-                list.add(&entry.args, record.bytes, record.shared.cloned())?;
+                list.add(list.place(&entry.args), &entry.args, record.bytes, record.shared.cloned())?;
             }
         }
         Ok(list)

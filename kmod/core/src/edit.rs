@@ -357,10 +357,13 @@ impl Edit {
             Some(condition) => Some(self.intern(condition)?),
             None => None,
         };
-        let found = self.policy.domain(id).map(|domain| domain.acl.find(args, &record, condition.as_ref()));
+        let found = self.policy.domain(id).map(|domain| {
+            let place = domain.acl.place(args);
+            (place, domain.acl.find(place, &record, condition.as_ref()))
+        });
         let added = match found {
             None => Ok(false),
-            Some(Some((number, old))) => {
+            Some((_, Some((number, old)))) => {
                 let new = entry::merge(class, old, bits);
                 if new == old {
                     self.forget(condition)?;
@@ -369,10 +372,10 @@ impl Edit {
                 let changed = self.change_domain(id, |domain| domain.acl.set_bits(number, new));
                 return changed.and_then(|_| self.forget(condition)).map(|()| true);
             }
-            Some(None) => {
+            Some((place, None)) => {
                 self.drop_handlers(id, class)?;
                 let shared = condition.clone();
-                self.change_domain(id, |domain| domain.acl.add(args, &record, shared)).map(|_| true)
+                self.change_domain(id, |domain| domain.acl.add(place, args, &record, shared)).map(|_| true)
             }
         };
         if added == Ok(true) {
@@ -434,8 +437,10 @@ impl Edit {
             }
         };
         let record = encode(class, 0, &args)?;
-        let found =
-            self.policy.domain(id).and_then(|domain| domain.acl.find(&args, &record, condition.as_ref()));
+        let found = self
+            .policy
+            .domain(id)
+            .and_then(|domain| domain.acl.find(domain.acl.place(&args), &record, condition.as_ref()));
         let Some((number, old)) = found else {
             return Ok(());
         };

@@ -75,11 +75,18 @@ impl<T: Node> Link<T> {
     ///
     /// # Errors
     /// Out of memory, for a copy only.
+    #[inline(always)]
     pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
         match self {
             Link::Shared(node) => Ok(Link::Shared(node.clone())),
-            Link::Own(node) => Link::new(node.copy()?),
+            Link::Own(node) => Self::duplicate(node),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn duplicate(node: &T) -> Result<Self, OutOfMemory> {
+        Link::new(node.copy()?)
     }
 
     /// The same for a link that cannot be moved. When there is no memory for a moment, the node stays the edit's own,

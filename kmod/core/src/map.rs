@@ -342,6 +342,7 @@ fn page_bytes<V>(page: &Page<V>) -> usize {
 }
 
 impl<V: Value> Child<V> {
+    #[inline(always)] // A copy of a branch does it for each of its children.
     fn share(&self) -> Result<Self, OutOfMemory> {
         Ok(match self {
             Child::Empty => Child::Empty,

@@ -125,7 +125,7 @@ impl PathIndex {
     /// Out of memory; the index answers as before.
     pub(crate) fn insert(&mut self, word: &[u8], value: u32) -> Result<(), OutOfMemory> {
         let Some((directory, rest)) = split(word) else {
-            return self.words.insert(self.hash(word), value);
+            return self.insert_plain(self.hash(word), value);
         };
         let (hash, is_dir) = (self.directory_hash(directory), word.last() == Some(&b'/'));
         let is = |link: &Link<Directory>| link.get().is(directory, is_dir);
@@ -144,14 +144,34 @@ impl PathIndex {
         Ok(())
     }
 
+    /// Adds a word without wildcards, known by its hash.
+    ///
+    /// # Errors
+    /// Out of memory; the index answers as before.
+    pub(crate) fn insert_plain(&mut self, hash: u32, value: u32) -> Result<(), OutOfMemory> {
+        self.words.insert(hash, value)
+    }
+
+    /// Removes a word without wildcards, known by its hash.
+    ///
+    /// # Errors
+    /// Out of memory; the index answers as before.
+    pub(crate) fn remove_plain(&mut self, hash: u32, value: u32) -> Result<(), OutOfMemory> {
+        self.words.remove(hash, |old| *old == value).map(drop)
+    }
+
+    /// The values of words without wildcards with this hash.
+    pub(crate) fn exact_plain(&self, hash: u32, visit: &mut dyn FnMut(u32) -> bool) {
+        let _ = self.words.get(hash).any(|value| visit(*value));
+    }
+
     /// Removes a word with its value.
     ///
     /// # Errors
     /// Out of memory; the index answers as before.
     pub(crate) fn remove(&mut self, word: &[u8], value: u32) -> Result<(), OutOfMemory> {
         let Some((directory, rest)) = split(word) else {
-            self.words.remove(self.hash(word), |old| *old == value)?;
-            return Ok(());
+            return self.remove_plain(self.hash(word), value);
         };
         let (hash, is_dir) = (self.directory_hash(directory), word.last() == Some(&b'/'));
         let is = |link: &Link<Directory>| link.get().is(directory, is_dir);
@@ -173,12 +193,7 @@ impl PathIndex {
     /// The values that were added with exactly this word, and perhaps those of some others.
     pub(crate) fn exact(&self, word: &[u8], visit: &mut dyn FnMut(u32) -> bool) {
         let Some((directory, rest)) = split(word) else {
-            for value in self.words.get(self.hash(word)) {
-                if visit(*value) {
-                    return;
-                }
-            }
-            return;
+            return self.exact_plain(self.hash(word), visit);
         };
         let is_dir = word.last() == Some(&b'/');
         for link in self.directories.get(self.directory_hash(directory)) {

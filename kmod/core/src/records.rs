@@ -424,6 +424,7 @@ impl<S> Branch<S> {
 }
 
 impl<S: Clone> Child<S> {
+    #[inline(always)] // A copy of a branch does it for each of its children.
     fn share(&self) -> Result<Self, OutOfMemory> {
         Ok(match self {
             Child::Empty => Child::Empty,

@@ -150,17 +150,16 @@ impl<'a> Normal<'a> {
     /// # Errors
     /// Out of memory.
     pub fn new(line: &'a [u8]) -> Result<Normal<'a>, OutOfMemory> {
-        let mut end = 0_usize;
-        let normal = Words::new(line).all(|(column, word)| {
-            let start = (column as usize).saturating_sub(1);
-            let gap = line.get(end..start);
-            let single = if end == 0 { start == 0 } else { gap == Some(b" ") };
-            end = start.saturating_add(word.len());
-            single
-        });
-        // What is behind the last word may be blanks only, which no parser looks at.
-        let behind = line.get(end..).unwrap_or(&[]);
-        let normal = normal && behind.iter().all(|byte| *byte == b' ');
+        let mut rest = line;
+        let normal = loop {
+            let len = printable_len(rest, 0);
+            rest = match rest.get(len..) {
+                Some([b' ', tail @ ..]) if len > 0 => tail,
+                // What is behind the last word may be blanks only, which no parser looks at.
+                Some(tail) => break tail.iter().all(|byte| *byte == b' '),
+                None => break false, // Never: there are that many.
+            };
+        };
         let copy = if normal { None } else { Some(normalise(Words::new(line))?) };
         Ok(Normal { line, copy })
     }

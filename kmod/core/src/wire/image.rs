@@ -582,14 +582,15 @@ fn add_entry(reader: &mut Reader<'_>, domain: &mut Domain, tables: &mut Tables) 
     }
     let args = args(reader, class, tables)?;
     let record = encode(class, bits, &args)?;
+    let place = domain.acl.place(&args);
     let again = match class {
         Class::ExecuteHandler | Class::DeniedExecuteHandler => domain.acl.handler_entry(class).is_some(),
-        _ => domain.acl.find(&args, &record, condition.as_ref()).is_some(),
+        _ => domain.acl.find(place, &record, condition.as_ref()).is_some(),
     };
     if again {
         return Err(Flaw::Duplicate);
     }
-    Ok(domain.acl.add(&args, &record, condition)?)
+    Ok(domain.acl.add(place, &args, &record, condition)?)
 }
 
 fn args<'a>(reader: &mut Reader<'a>, class: Class, tables: &mut Tables) -> Result<Args<'a, GroupId>, Flaw> {

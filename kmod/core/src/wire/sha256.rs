@@ -44,9 +44,11 @@ pub fn digest(message: &[u8]) -> [u8; 32] {
         compress(&mut state, block);
     }
     let mut digest = [0; 32];
-    for (place, word) in digest.chunks_exact_mut(4).zip(state) {
-        for (byte, value) in place.iter_mut().zip(word.to_be_bytes()) {
-            *byte = value;
+    let mut places = digest.iter_mut();
+    for word in state {
+        // In this order: `zip` asks its left side first, and the bytes of a word end first.
+        for (value, place) in word.to_be_bytes().iter().zip(&mut places) {
+            *place = *value;
         }
     }
     digest
@@ -56,8 +58,12 @@ pub fn digest(message: &[u8]) -> [u8; 32] {
 fn compress(state: &mut [u32; 8], block: &[u8]) {
     // The sixteen newest words of the schedule, in a ring.
     let mut ring = [0_u32; 16];
-    for (word, bytes) in ring.iter_mut().zip(block.chunks_exact(4)) {
-        *word = bytes.iter().fold(0, |word, byte| (word << 8) | u32::from(*byte));
+    // Not `zip`: it divides by the length of the chunks, and a division by a variable can panic.
+    let mut words = block.chunks_exact(4);
+    for place in &mut ring {
+        if let Some(Ok(bytes)) = words.next().map(<[u8; 4]>::try_from) {
+            *place = u32::from_be_bytes(bytes);
+        }
     }
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
     let mut first = true;
