@@ -5,6 +5,7 @@
 
 mod apk;
 mod arch;
+mod bench;
 mod busybox;
 mod cache;
 mod coverage;
@@ -89,6 +90,11 @@ enum Verb {
     },
     /// Tells which share of the core's lines the host tests reach; fails below 95 %.
     Coverage,
+    /// Measures something.
+    Bench {
+        #[command(subcommand)]
+        what: bench::What,
+    },
     /// Runs the install story on qemu-arm.
     Demo,
 }
@@ -104,6 +110,7 @@ fn main() -> Result<()> {
         Verb::Differential { count, seed, jobs } => differential::run(count, seed, jobs)?,
         Verb::Fuzz { target, minutes } => fuzz::run(target, minutes)?,
         Verb::Coverage => coverage::run()?,
+        Verb::Bench { what } => bench::run(what)?,
         Verb::Demo => demo::run()?,
     }
     Ok(())

@@ -9,18 +9,22 @@ use sekisho_core::name::Name;
 use sekisho_core::policy::{Cursor, DomainId, Policy};
 use sekisho_core::request::{PathOp, Request};
 use sekisho_core::task::Task;
+use sekisho_core::wire;
 
 use crate::policies::{self, app_path, line, Shape, Spread};
-use crate::{bytes, count};
+use crate::{bytes, count, Budget};
 
 /// Counts one `allow_read` check and says so if the answer is not `granted`.
-fn check(title: &str, policy: &Policy, id: DomainId, uid: u32, path: &str, granted: bool) {
+#[expect(clippy::too_many_arguments, reason = "one line a case is easier to compare than a structure")]
+fn check(title: &str, budget: Budget, policy: &Policy, id: DomainId, uid: u32, path: &str, granted: bool) {
     let task = Task { uid, ..Task::default() };
     let facts = Facts::new(&task);
     let path = Name::new(path.as_bytes()).expect("a name");
     let request = Request::Path { op: PathOp::Read, path };
     let mut decision = None::<Decision>;
-    count(title, || decision = Some(decide(black_box(policy), black_box(id), &facts, black_box(&request))));
+    count(title, budget, || {
+        decision = Some(decide(black_box(policy), black_box(id), &facts, black_box(&request)))
+    });
     let found = decision.expect("a decision");
     assert!(found.granted == granted, "{title}: granted is {}", found.granted);
 }
@@ -41,24 +45,52 @@ pub(crate) fn checks() {
             let id = policy.find_domain(policies::domain(7, spread).as_bytes()).expect("a domain");
             let hit = policies::name(7, shape);
             let miss = hit.replace("file7", "fil27");
-            check(&format!("hit, {shape_name}, {rules} rules, {place}"), &policy, id, 0, &hit, true);
-            check(&format!("miss, {shape_name}, {rules} rules, {place}"), &policy, id, 0, &miss, false);
+            let (hit_budget, miss_budget) = match (shape, rules) {
+                (Shape::Literal, 10) => {
+                    (Budget::AtMost(600), Budget::Percent(150, "hit, literal, 10 rules, one domain"))
+                }
+                (Shape::Wild, 10) => {
+                    (Budget::Stated, Budget::Percent(150, "hit, wildcards, 10 rules, one domain"))
+                }
+                (Shape::Literal, _) => (
+                    Budget::Percent(110, "hit, literal, 10 rules, one domain"),
+                    Budget::Percent(150, "hit, literal, 10 rules, one domain"),
+                ),
+                (Shape::Wild, _) => (
+                    Budget::Percent(110, "hit, wildcards, 10 rules, one domain"),
+                    Budget::Percent(150, "hit, wildcards, 10 rules, one domain"),
+                ),
+            };
+            let what = format!("{shape_name}, {rules} rules, {place}");
+            check(&format!("hit, {what}"), hit_budget, &policy, id, 0, &hit, true);
+            check(&format!("miss, {what}"), miss_budget, &policy, id, 0, &miss, false);
         }
     }
 }
 
 /// `if task.uid=@GROUP`.
 pub(crate) fn conditions() {
-    let path = app_path(3, 4);
-    let few = policies::apps(4, 10, false);
-    check("hit, app, 10 rules an app, 4 apps, no condition", &few, DomainId::ROOT, 10_003, &path, true);
+    let base = "hit, app, 10 rules, if task.uid=@GROUP";
     for (apps, rules) in [(1, 10), (1_000, 30)] {
-        let policy = policies::apps(apps, rules, true);
         let app = apps.min(4) - 1;
         let (path, uid) = (app_path(app, 4), 10_000 + app as u32);
-        let what = format!("app, {rules} rules an app, {apps} apps, if task.uid=@GROUP");
-        check(&format!("hit, {what}"), &policy, DomainId::ROOT, uid, &path, true);
-        check(&format!("miss of the uid, {what}"), &policy, DomainId::ROOT, 9, &path, false);
+        let plain = policies::apps(apps, rules, false);
+        let all = apps * rules;
+        check(
+            &format!("hit, app, {all} rules, no condition"),
+            Budget::Stated,
+            &plain,
+            DomainId::ROOT,
+            uid,
+            &path,
+            true,
+        );
+        let policy = policies::apps(apps, rules, true);
+        let what = format!("app, {all} rules, if task.uid=@GROUP");
+        let budget = if apps == 1 { Budget::Stated } else { Budget::Percent(110, base) };
+        check(&format!("hit, {what}"), budget, &policy, DomainId::ROOT, uid, &path, true);
+        let budget = Budget::Percent(150, base);
+        check(&format!("miss of the uid, {what}"), budget, &policy, DomainId::ROOT, 9, &path, false);
     }
     // Many entries with one path that differ in their conditions, and in their numbers.
     let mut edit = policies::begin();
@@ -71,8 +103,16 @@ pub(crate) fn conditions() {
     }
     let policy = policies::end(edit);
     let path = "/system/lib/libc.so";
-    check("hit of the last, one path, 1,000 conditions", &policy, DomainId::ROOT, 10_999, path, true);
-    check("miss, one path, 1,000 conditions", &policy, DomainId::ROOT, 9, path, false);
+    check(
+        "hit of the last, one path, 1,000 conditions",
+        Budget::Stated,
+        &policy,
+        DomainId::ROOT,
+        10_999,
+        path,
+        true,
+    );
+    check("miss, one path, 1,000 conditions", Budget::Stated, &policy, DomainId::ROOT, 9, path, false);
 }
 
 /// What costs most.
@@ -87,13 +127,21 @@ pub(crate) fn worst() {
     }
     let policy = policies::end(edit);
     let name = format!("/srv/{}", "0".repeat(255));
-    check("worst, 5,000 \\*x\\*, 255 bytes, nothing fits", &policy, DomainId::ROOT, 0, &name, false);
+    check(
+        "worst, 5,000 \\*x\\*, 255 bytes, nothing fits",
+        Budget::AtMost(40_000),
+        &policy,
+        DomainId::ROOT,
+        0,
+        &name,
+        false,
+    );
     // Every window of three bytes is a key of the index.
     let text: String = (0..255).map(|n| letter(n * 7)).collect();
     let name = format!("/srv/{text}");
     let task = Task::default();
     let request = Request::Path { op: PathOp::Write, path: Name::new(name.as_bytes()).expect("a name") };
-    count("worst, 5,000 \\*x\\*, 255 bytes, many fit, nothing grants", || {
+    count("worst, 5,000 \\*x\\*, 255 bytes, many fit, nothing grants", Budget::Stated, || {
         black_box(decide(&policy, DomainId::ROOT, &Facts::new(&task), black_box(&request)));
     });
     // One bare pattern each, without a literal part.
@@ -110,7 +158,7 @@ pub(crate) fn worst() {
         line(&mut edit, &mut cursor, &format!("allow_write /srv/{text}/x"));
     }
     let policy = policies::end(edit);
-    check("5,000 patterns without a literal byte", &policy, DomainId::ROOT, 0, &name, false);
+    check("5,000 patterns without a literal byte", Budget::Stated, &policy, DomainId::ROOT, 0, &name, false);
 }
 
 /// One rule more.
@@ -120,7 +168,7 @@ pub(crate) fn edits() {
             let policy = policies::policy(rules, shape, Spread::One);
             let mut next = None;
             let text = format!("allow_read {}", policies::word(rules, shape));
-            count(&format!("one rule added, {shape_name}, {rules} rules"), || {
+            count(&format!("one rule added, {shape_name}, {rules} rules"), Budget::AtMost(10_000), || {
                 let mut edit = policy.edit().expect("memory");
                 let mut cursor = Cursor::default();
                 edit.domain_policy_line(&mut cursor, b"<kernel>").expect("a line");
@@ -147,16 +195,27 @@ pub(crate) fn loading() {
             }
         }
         let mut next = None;
-        count(&format!("10,000 lines of text parsed and published, {title}"), || {
-            let mut edit = empty.edit().expect("memory");
-            let mut cursor = Cursor::default();
-            for line in &text {
-                edit.domain_policy_line(&mut cursor, line.as_bytes()).expect("a line");
-            }
-            next = Some(edit.commit());
-        });
+        count(
+            &format!("10,000 lines of text parsed and published, {title}"),
+            Budget::AtMost(40_000_000),
+            || {
+                let mut edit = empty.edit().expect("memory");
+                let mut cursor = Cursor::default();
+                for line in &text {
+                    edit.domain_policy_line(&mut cursor, line.as_bytes()).expect("a line");
+                }
+                next = Some(edit.commit());
+            },
+        );
         let loaded = next.expect("a policy");
         let each = (loaded.memory() - empty.memory()) / 10_000;
-        bytes(&format!("a rule of 40 bytes, 10,000 rules, {title}"), each);
+        bytes(&format!("a rule of 40 bytes, 10,000 rules, {title}"), Budget::AtMost(120), each);
+        let image = wire::compile(&loaded).expect("memory");
+        bytes(&format!("the image of 10,000 rules, {title}"), Budget::Stated, image.len());
+        let mut next = None;
+        count(&format!("the image of 10,000 rules loaded, {title}"), Budget::AtMost(8_000_000), || {
+            next = Some(wire::load(black_box(&image), 7, 0));
+        });
+        assert!(next.is_some_and(|policy| policy.is_ok()), "the image of {title}");
     }
 }

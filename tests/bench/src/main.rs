@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The cases of `cargo xtask bench core`.
 //!
-//! Run alone, this program does each case once and prints its name, unit and whether it went as it must. The counting is
+//! Run alone, this program does each case once and prints a line for it: unit, value if it is known, name, budget, with
+//! tabs between them. It stops with a message if a case does not end as it must. The counting is
 //! done from outside: xtask runs it under valgrind's callgrind, which collects instructions only inside of
 //! [`measured_section`] and writes one profile at each return from it. So the n-th profile is the n-th line printed here,
 //! building the policies costs time but is not counted, and the program needs no `unsafe` and no help of the counter.
@@ -19,20 +20,41 @@ fn measured_section(work: &mut dyn FnMut()) -> u8 {
     black_box(0)
 }
 
-/// Counts `work` under a name; `bytes` cases print a figure of their own instead.
-pub(crate) fn count(name: &str, mut work: impl FnMut()) {
-    measured_section(&mut work);
-    println!("instructions {name}");
+/// What a figure must be.
+#[derive(Clone, Copy)]
+pub(crate) enum Budget {
+    /// It is stated and nothing else.
+    Stated,
+    /// No more than this.
+    AtMost(u64),
+    /// At most so many percent of the case before it with this name.
+    Percent(u32, &'static str),
 }
 
-/// A figure that is not counted but known.
-pub(crate) fn bytes(name: &str, value: usize) {
-    println!("bytes {value} {name}");
+impl std::fmt::Display for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Budget::Stated => f.write_str("stated"),
+            Budget::AtMost(value) => write!(f, "at-most {value}"),
+            Budget::Percent(percent, base) => write!(f, "percent {percent} {base}"),
+        }
+    }
+}
+
+/// Counts `work` under a name.
+pub(crate) fn count(name: &str, budget: Budget, mut work: impl FnMut()) {
+    measured_section(&mut work);
+    println!("instructions\t-\t{name}\t{budget}");
+}
+
+/// A figure that is known without counting.
+pub(crate) fn bytes(name: &str, budget: Budget, value: usize) {
+    println!("bytes\t{value}\t{name}\t{budget}");
 }
 
 fn main() {
     // What the counting itself costs; xtask subtracts it.
-    count("empty", || {});
+    count("empty", Budget::Stated, || {});
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let groups: [(&str, fn()); 5] = [
         ("checks", cases::checks),
