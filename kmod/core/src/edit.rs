@@ -16,11 +16,12 @@ use crate::domain::{Domain, DomainId};
 use crate::entry;
 use crate::group::GroupId;
 use crate::manager;
-use crate::mem::{Arc, OutOfMemory};
+use crate::mem::{Arc, Box, OutOfMemory};
 use crate::name::{DomainName, ROOT_DOMAIN};
 use crate::policy::{Interned, Policy};
 use crate::request::Class;
 use crate::select::Select;
+use crate::table::Table;
 use crate::text::{self, Normal, ParseError, Reason, Words};
 use crate::transition::NextDomain;
 
@@ -102,11 +103,14 @@ impl Cursor {
 /// A change of the policy in progress.
 pub struct Edit {
     pub(crate) policy: Policy,
+    /// The domains of a policy that is being replaced, as far as they were not declared again
+    /// ([`crate::transaction`]).
+    pub(crate) former: Option<Box<Table<Domain>>>,
 }
 
 impl Edit {
     pub(crate) const fn new(policy: Policy) -> Self {
-        Edit { policy }
+        Edit { policy, former: None }
     }
 
     /// The policy with the changes so far.
@@ -207,6 +211,9 @@ impl Edit {
     fn find_or_create(&mut self, words: Words<'_>) -> Result<DomainId, EditError> {
         let name = directive::domain(words)?;
         if let Some(id) = self.policy.find_domain(name) {
+            return Ok(id);
+        }
+        if let Some(id) = self.declare_again(name)? {
             return Ok(id);
         }
         if self.policy.active && self.policy.profile(0).is_none() {
@@ -594,13 +601,7 @@ impl Edit {
     /// # Errors
     /// The policy is not complete; it stays inactive.
     pub fn activate(&mut self) -> Result<(), ActivateError> {
-        if !self.policy.profiles.version_given() {
-            return Err(ActivateError::NoVersion);
-        }
-        let undefined = |domain: &Domain| self.policy.profile(domain.profile).is_none();
-        if let Some((id, domain)) = self.policy.domains().find(|(_, domain)| undefined(domain)) {
-            return Err(ActivateError::UndefinedProfile { domain: id, profile: domain.profile });
-        }
+        self.policy.check_complete(&|_| true)?;
         self.policy.active = true;
         Ok(())
     }
@@ -646,22 +647,28 @@ impl Edit {
     /// Out of memory; what was not dropped is there for the next time.
     pub fn collect(&mut self) -> Result<(), OutOfMemory> {
         while let Some(slot) = self.policy.unused_domain() {
-            let empty = self.policy.empty_acl();
-            let old = self
-                .policy
-                .domains
-                .change(slot, |domain| Ok::<_, OutOfMemory>(core::mem::replace(&mut domain.acl, empty)))?;
-            if let Some(acl) = old {
-                for (args, condition) in acl.owners() {
-                    for (kind, group) in acl::groups(&args) {
-                        self.use_group(kind, group, false)?;
-                    }
-                    self.forget(condition)?;
-                }
-            }
-            self.policy.domains.remove(slot)?;
-            self.policy.deleted = self.policy.deleted.saturating_sub(1);
+            self.drop_domain(slot)?;
         }
+        Ok(())
+    }
+
+    /// Drops a deleted domain with all that only it used.
+    pub(crate) fn drop_domain(&mut self, slot: u32) -> Result<(), OutOfMemory> {
+        let empty = self.policy.empty_acl();
+        let old = self
+            .policy
+            .domains
+            .change(slot, |domain| Ok::<_, OutOfMemory>(core::mem::replace(&mut domain.acl, empty)))?;
+        if let Some(acl) = old {
+            for (args, condition) in acl.owners() {
+                for (kind, group) in acl::groups(&args) {
+                    self.use_group(kind, group, false)?;
+                }
+                self.forget(condition)?;
+            }
+        }
+        self.policy.domains.remove(slot)?;
+        self.policy.deleted = self.policy.deleted.saturating_sub(1);
         Ok(())
     }
 }

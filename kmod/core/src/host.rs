@@ -13,6 +13,7 @@ use crate::learn::Learned;
 use crate::mem::OutOfMemory;
 use crate::profile::Mode;
 use crate::text::{ParseError, Reason};
+use crate::transaction::{PolicyFile, TransactionError};
 
 impl Display for OutOfMemory {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -85,6 +86,43 @@ impl Debug for ActivateError {
 }
 
 impl Error for ActivateError {}
+
+impl Display for PolicyFile {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Debug for PolicyFile {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+impl Display for TransactionError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())?;
+        match self {
+            TransactionError::Refused(refused) => write!(
+                f,
+                " ({} of {} lines; line {} of the transaction, {}: {})",
+                refused.count, refused.lines, refused.line, refused.file, refused.error
+            ),
+            TransactionError::Incomplete(ActivateError::UndefinedProfile { profile, .. }) => {
+                write!(f, " (profile {profile})")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Debug for TransactionError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+impl Error for TransactionError {}
 
 impl Display for Mode {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

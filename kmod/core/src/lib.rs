@@ -57,6 +57,7 @@ pub mod select;
 mod table;
 pub mod task;
 pub mod text;
+pub mod transaction;
 pub mod transition;
 pub mod wire;
 

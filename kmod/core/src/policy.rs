@@ -11,7 +11,7 @@ use crate::acl_list::AclList;
 use crate::address::AddressRange;
 use crate::condition::Condition;
 use crate::domain::Domain;
-use crate::edit::Edit;
+use crate::edit::{ActivateError, Edit};
 use crate::exceptions::Exceptions;
 use crate::group::{AddressGroup, GroupId, GroupKind, NumberGroup, PathGroup};
 use crate::hash;
@@ -125,7 +125,7 @@ impl Policy {
         Ok(Edit::new(self.share()?))
     }
 
-    fn share(&self) -> Result<Policy, OutOfMemory> {
+    pub(crate) fn share(&self) -> Result<Policy, OutOfMemory> {
         Ok(Policy {
             domains: self.domains.share()?,
             conditions: self.conditions.share()?,
@@ -371,6 +371,23 @@ impl Policy {
         .into_iter()
         .chain(managers)
         .fold(0, usize::saturating_add)
+    }
+
+    /// Whether the policy can be active: profiles were written, and each domain that counts has one of them.
+    ///
+    /// # Errors
+    /// What is missing first.
+    pub(crate) fn check_complete(&self, counts: &dyn Fn(&Domain) -> bool) -> Result<(), ActivateError> {
+        if !self.profiles.version_given() {
+            return Err(ActivateError::NoVersion);
+        }
+        let undefined = |domain: &Domain| counts(domain) && self.profile(domain.profile).is_none();
+        match self.domains().find(|(_, domain)| undefined(domain)) {
+            Some((id, domain)) => {
+                Err(ActivateError::UndefinedProfile { domain: id, profile: domain.profile })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether [`Edit::collect`] would find something: deleted domains without tasks.

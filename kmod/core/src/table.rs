@@ -81,6 +81,15 @@ impl<T: Part> Table<T> {
     /// Out of memory, or no numbers are left. The table holds what it held.
     pub(crate) fn insert(&mut self, part: T) -> Result<u32, OutOfMemory> {
         let slot = self.next;
+        self.insert_at(slot, part)?;
+        Ok(slot)
+    }
+
+    /// Adds a part in a slot, which must be free.
+    ///
+    /// # Errors
+    /// Out of memory, or no numbers are left. The table holds what it held.
+    pub(crate) fn insert_at(&mut self, slot: u32, part: T) -> Result<(), OutOfMemory> {
         let after = slot.checked_add(1).ok_or(OutOfMemory)?;
         let hash = part.name().map(|name| self.hash(name));
         let bytes = part.bytes();
@@ -91,9 +100,20 @@ impl<T: Part> Table<T> {
                 return Err(error);
             }
         }
-        self.next = after;
+        self.next = self.next.max(after);
         self.bytes = self.bytes.saturating_add(bytes);
-        Ok(slot)
+        Ok(())
+    }
+
+    /// Makes a part, which had no name and now has one, one that can be found by it.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn name(&mut self, slot: u32) -> Result<(), OutOfMemory> {
+        match self.get(slot).and_then(Part::name).map(|name| self.hash(name)) {
+            Some(hash) => self.names.insert(hash, slot),
+            None => Ok(()),
+        }
     }
 
     /// Makes a part one that cannot be found by its name any more.

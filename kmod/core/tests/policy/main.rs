@@ -14,4 +14,5 @@ mod memory;
 mod props;
 mod snapshot;
 mod support;
+mod transaction;
 mod wire;
