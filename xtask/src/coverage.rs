@@ -15,6 +15,9 @@ use crate::{cache, tools};
 /// Below this the verb fails.
 const LEAST_PERCENT: f64 = 95.0;
 
+/// Requests that the engine and the oracle compare: enough for every line, and instrumented code is slow.
+const DIFFERENTIAL_COUNT: &str = "20000";
+
 /// Lines of one file.
 struct File {
     name: String,
@@ -80,6 +83,7 @@ fn cargo(profiles: &Path, more: &[&str]) -> Command {
         .env("RUSTC", tools::RUSTC)
         .env("RUSTFLAGS", "-Cinstrument-coverage")
         .env("CARGO_TARGET_DIR", cache::root().join("target/coverage"))
+        .env("SEKISHO_DIFFERENTIAL_COUNT", DIFFERENTIAL_COUNT)
         .env("LLVM_PROFILE_FILE", profiles.join("%m-%p.profraw"));
     command
 }

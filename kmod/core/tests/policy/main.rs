@@ -10,6 +10,7 @@
 
 mod corpus;
 mod facts;
+mod host;
 mod memory;
 mod props;
 mod snapshot;
