@@ -15,7 +15,6 @@ use crate::policies::{self, app_path, line, Shape, Spread};
 use crate::{bytes, count, Budget};
 
 /// Counts one `allow_read` check and says so if the answer is not `granted`.
-#[expect(clippy::too_many_arguments, reason = "one line a case is easier to compare than a structure")]
 fn check(title: &str, budget: Budget, policy: &Policy, id: DomainId, uid: u32, path: &str, granted: bool) {
     let task = Task { uid, ..Task::default() };
     let facts = Facts::new(&task);
