@@ -17,6 +17,8 @@ pub enum Target {
     Text,
     /// A policy and requests: engine and oracle agree.
     Engine,
+    /// A policy image with a right digest: what loads is what it says.
+    Image,
 }
 
 impl Target {
@@ -24,6 +26,7 @@ impl Target {
         match self {
             Target::Text => "text",
             Target::Engine => "engine",
+            Target::Image => "image",
         }
     }
 }

@@ -3,8 +3,15 @@
 //! input that once broke something.
 
 use sekisho_core::edit::{Edit, EditError};
+use sekisho_core::engine::decide;
+use sekisho_core::facts::Facts;
 use sekisho_core::mem::{OutOfMemory, Vec as Text};
+use sekisho_core::name::Name;
+use sekisho_core::oracle;
 use sekisho_core::policy::{Cursor, Policy};
+use sekisho_core::request::{PathOp, Request};
+use sekisho_core::task::Task;
+use sekisho_core::wire;
 
 use crate::choices::Choices;
 use crate::compare::{requests, Tally};
@@ -100,6 +107,74 @@ pub fn engine(bytes: &[u8]) -> Result<(), String> {
     requests(&mut choices, &made, 4, &mut tally)?;
     while choices.has_bytes() && tally.done < 60 {
         requests(&mut choices, &made, 1, &mut tally)?;
+    }
+    Ok(())
+}
+
+/// An image behind a right header: the bytes themselves as its payload, or, if the first one is odd, the payload of a
+/// policy that the first half makes, with what the second half says changed: three bytes each for a place and a value.
+/// What the loader accepts must be the policy that it says: the same image again, texts that read back, and the same
+/// answers of engine and oracle.
+///
+/// # Errors
+/// What does not hold.
+pub fn image(bytes: &[u8]) -> Result<(), String> {
+    let mut payload = bytes.to_vec();
+    let mut compiled = None;
+    if bytes.first().is_some_and(|first| first % 2 == 1) {
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        let made = policy(&mut Choices::from_bytes(first));
+        payload = wire::compile(&made.policy).map_err(memory)?.get(wire::HEADER..).unwrap_or(&[]).to_vec();
+        compiled = Some(payload.clone());
+        for change in second.chunks_exact(3) {
+            let place = usize::from(u16::from_le_bytes([change[0], change[1]])) % payload.len().max(1);
+            if let Some(byte) = payload.get_mut(place) {
+                *byte ^= change[2];
+            }
+        }
+    }
+    let mut image = b"SEKISHO".to_vec();
+    image.push(wire::VERSION);
+    image.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    image.extend_from_slice(&wire::sha256::digest(&payload));
+    image.extend_from_slice(&payload);
+    // What is no image at all.
+    if wire::load(&payload, 1, 0).is_ok() && !payload.starts_with(b"SEKISHO") {
+        return Err("accepted without a header".to_owned());
+    }
+    let policy = match wire::load(&image, 1, 0) {
+        Ok(policy) => policy,
+        Err(error) if error.flaw.message().is_empty() || error.offset > image.len() => {
+            return Err(format!("an error at {} that says nothing", error.offset));
+        }
+        Err(error) if compiled.as_ref() == Some(&payload) => {
+            return Err(format!("its own image is refused: {}", error.flaw.message()));
+        }
+        Err(_) => return Ok(()),
+    };
+    if wire::compile(&policy).map_err(memory)?[..] != image[..] {
+        return Err("another image than the one that was loaded".to_owned());
+    }
+    reads_back(&policy)?;
+    let mut edit = policy.edit().map_err(memory)?;
+    if edit.activate().is_err() {
+        return Ok(());
+    }
+    let policy = edit.commit();
+    let task = Task::default();
+    let facts = Facts::new(&task);
+    for (id, _) in policy.domains() {
+        for name in ["/", "/a", "/a/b", "/lib/x1.so", "/a/23/f/", "a", "pipe:[1]"] {
+            let path = Name::new(name.as_bytes()).ok_or("no name")?;
+            for op in [PathOp::Read, PathOp::Write, PathOp::Execute] {
+                let request = Request::Path { op, path };
+                let answers =
+                    (decide(&policy, id, &facts, &request), oracle::decide(&policy, id, &facts, &request));
+                if answers.0 != answers.1 {
+                    return Err(format!("{name}: engine {:?}, oracle {:?}", answers.0, answers.1));
+                }
+            }
+        }
     }
     Ok(())
 }
