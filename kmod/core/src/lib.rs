@@ -34,6 +34,7 @@ mod hash;
 mod host;
 pub mod item;
 pub mod learn;
+mod lengths;
 mod lines;
 mod link;
 mod manager;

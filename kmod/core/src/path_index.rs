@@ -16,6 +16,7 @@
 
 use crate::component::{self, Component, Key, INNER};
 use crate::hash;
+use crate::lengths::Lengths;
 use crate::link::{Link, SHARED};
 use crate::map::Map;
 use crate::mem::{OutOfMemory, Vec};
@@ -98,13 +99,10 @@ struct Edge {
     node: Node,
 }
 
-/// How many of each length there are, shortest first.
-struct Lengths(Vec<(u32, u32)>);
-
 impl PathIndex {
     /// An empty index; `seed` is the secret of the hash.
     pub(crate) const fn new(seed: u64) -> Self {
-        PathIndex { seed, words: Map::new(), directories: Map::new(), depths: Lengths(Vec::new()), bytes: 0 }
+        PathIndex { seed, words: Map::new(), directories: Map::new(), depths: Lengths::new(), bytes: 0 }
     }
 
     /// Bytes of memory of everything in the index.
@@ -220,8 +218,8 @@ impl PathIndex {
     }
 
     fn visit_patterns(&self, name: &[u8], is_dir: bool, visit: &mut dyn FnMut(Hit) -> bool) -> Visit {
-        let mut depths = self.depths.0.iter();
-        let Some(mut wanted) = depths.next().map(|depth| depth.0) else {
+        let mut depths = self.depths.iter();
+        let Some(mut wanted) = depths.next() else {
             return Visit::Complete;
         };
         let mut here = 0_u32;
@@ -240,7 +238,7 @@ impl PathIndex {
                     }
                 }
                 match depths.next() {
-                    Some(next) => wanted = next.0,
+                    Some(next) => wanted = next,
                     None => return Visit::Complete,
                 }
             }
@@ -275,7 +273,7 @@ impl PathIndex {
     pub(crate) fn freeze(&mut self) {
         self.words.freeze();
         self.directories.freeze();
-        crate::table::trim(&mut self.depths.0);
+        self.depths.trim();
     }
 }
 
@@ -311,8 +309,8 @@ impl Node {
         Node {
             edges: Map::new(),
             whole: 0,
-            prefixes: Lengths(Vec::new()),
-            suffixes: Lengths(Vec::new()),
+            prefixes: Lengths::new(),
+            suffixes: Lengths::new(),
             inner: [0; INNER],
             bare: 0,
             filter: Vec::new(),
@@ -525,14 +523,14 @@ impl Node {
         if self.whole > 0 {
             self.find(component::whole_hash(text, seed), visit);
         }
-        for (len, _) in self.prefixes.0.iter() {
-            match text.get(..*len as usize) {
+        for len in self.prefixes.iter() {
+            match text.get(..len as usize) {
                 Some(prefix) => self.find(component::prefix_hash(prefix, seed), visit),
                 None => break,
             }
         }
-        for (len, _) in self.suffixes.0.iter() {
-            match text.get(text.len().wrapping_sub(*len as usize)..) {
+        for len in self.suffixes.iter() {
+            match text.get(text.len().wrapping_sub(len as usize)..) {
                 Some(suffix) => self.find(component::suffix_hash(suffix, seed), visit),
                 None => break,
             }
@@ -591,8 +589,8 @@ impl Node {
 
     fn freeze(&mut self) {
         self.edges.freeze();
-        crate::table::trim(&mut self.prefixes.0);
-        crate::table::trim(&mut self.suffixes.0);
+        self.prefixes.trim();
+        self.suffixes.trim();
         crate::table::trim(&mut self.values);
         crate::table::trim(&mut self.missing);
         crate::table::trim(&mut self.deep);
@@ -643,47 +641,6 @@ impl crate::link::Node for Directory {
 
     fn freeze(&mut self) {
         self.node.freeze();
-    }
-}
-
-impl Lengths {
-    fn add(&mut self, len: u32) -> Result<(), OutOfMemory> {
-        if let Some(found) = self.0.iter_mut().find(|(old, _)| *old == len) {
-            found.1 = found.1.saturating_add(1);
-            return Ok(());
-        }
-        // Not `sort`: the one of `core` panics when an order contradicts itself.
-        let mut longer = Vec::with_capacity(self.0.len().saturating_add(1))?;
-        let mut rest = self.0.iter().copied().peekable();
-        while let Some(shorter) = rest.next_if(|(old, _)| *old < len) {
-            longer.push(shorter)?;
-        }
-        longer.push((len, 1))?;
-        for other in rest {
-            longer.push(other)?;
-        }
-        self.0 = longer;
-        Ok(())
-    }
-
-    fn subtract(&mut self, len: u32) -> Result<(), OutOfMemory> {
-        if let Some(place) = self.0.iter().position(|(old, _)| *old == len) {
-            if let Some(found) = self.0.get_mut(place) {
-                found.1 = found.1.saturating_sub(1);
-                if found.1 == 0 {
-                    self.0.remove(place);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.len().saturating_mul(size_of::<(u32, u32)>())
-    }
-
-    fn copy(&self) -> Result<Self, OutOfMemory> {
-        Ok(Lengths(self.0.try_clone()?))
     }
 }
 
