@@ -111,17 +111,21 @@ pub fn engine(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// An image behind a right header: the bytes themselves as its payload, or, if the first one is odd, the payload of a
-/// policy that the first half makes, with what the second half says changed: three bytes each for a place and a value.
+/// An image behind a right header. The first byte says what its payload is: if it is even, the other bytes themselves; if it
+/// is odd, that of a policy which the first half of them makes, changed as the second half says: three bytes each for a
+/// place and a value.
 /// What the loader accepts must be the policy that it says: the same image again, texts that read back, and the same
 /// answers of engine and oracle.
 ///
 /// # Errors
 /// What does not hold.
 pub fn image(bytes: &[u8]) -> Result<(), String> {
+    let Some((kind, bytes)) = bytes.split_first() else {
+        return Ok(());
+    };
     let mut payload = bytes.to_vec();
     let mut compiled = None;
-    if bytes.first().is_some_and(|first| first % 2 == 1) {
+    if kind % 2 == 1 {
         let (first, second) = bytes.split_at(bytes.len() / 2);
         let made = policy(&mut Choices::from_bytes(first));
         payload = wire::compile(&made.policy).map_err(memory)?.get(wire::HEADER..).unwrap_or(&[]).to_vec();

@@ -43,7 +43,7 @@ fn images_hold_what_they_say() {
         .collect();
         bytes[0] |= 1;
         // The second half: nothing is changed in every third one, one place in the others.
-        bytes[300..].fill(0);
+        bytes[300..].fill(0); // 1 and 599 bytes: the second half begins at 300.
         if round % 3 > 0 {
             bytes[300..303].copy_from_slice(&[round as u8, (round / 7) as u8, 1 << (round % 8)]);
         }
