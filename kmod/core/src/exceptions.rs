@@ -6,7 +6,6 @@ use crate::lines::Lines;
 use crate::link::Node;
 use crate::mem::{OutOfMemory, Vec};
 use crate::rules::Rules;
-use crate::table;
 use core::mem::size_of;
 
 /// The lists.
@@ -75,6 +74,6 @@ impl Node for Exceptions {
         self.aggregators.freeze();
         self.file_patterns.freeze();
         self.rewrites.freeze();
-        table::trim(&mut self.autobind);
+        self.autobind.trim();
     }
 }

@@ -12,7 +12,7 @@ use crate::address::{Address, AddressRange};
 use crate::link::{Node, SHARED};
 use crate::mem::{OutOfMemory, Vec};
 use crate::number::NumberRange;
-use crate::table::{self, Part};
+use crate::table::Part;
 use core::mem::size_of;
 
 /// Which of the three name spaces a group is in.
@@ -76,7 +76,7 @@ impl<T: Clone> Members for Vec<T> {
     }
 
     fn trim(&mut self) {
-        table::trim(self);
+        Vec::trim(self);
     }
 
     fn bytes(&self) -> usize {
@@ -105,8 +105,8 @@ impl Members for Numbers {
     }
 
     fn trim(&mut self) {
-        table::trim(&mut self.written);
-        table::trim(&mut self.stretches);
+        self.written.trim();
+        self.stretches.trim();
     }
 
     fn bytes(&self) -> usize {

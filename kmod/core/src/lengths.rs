@@ -23,7 +23,7 @@ impl Lengths {
 
     /// Gives unused memory back.
     pub(crate) fn trim(&mut self) {
-        crate::table::trim(&mut self.0);
+        self.0.trim();
     }
 
     /// Notes one more of a length.

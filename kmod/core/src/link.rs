@@ -51,12 +51,6 @@ impl<T: Node> Link<T> {
         }
     }
 
-    /// Whether others may see the node, and all that is below it.
-    #[inline(always)]
-    pub(crate) const fn is_shared(&self) -> bool {
-        matches!(self, Link::Shared(_))
-    }
-
     /// The node for changing.
     ///
     /// # Errors
@@ -66,7 +60,7 @@ impl<T: Node> Link<T> {
             *self = Link::Own(UniqueArc::new(node.copy()?)?);
         }
         match self {
-            Link::Own(node) => Ok(node),
+            Link::Own(node) => node.get_mut(),
             Link::Shared(_) => Err(OutOfMemory), // It was replaced above.
         }
     }
@@ -94,6 +88,9 @@ impl<T: Node> Link<T> {
     #[inline(never)] // It needs stack, and most edits do not need it.
     pub(crate) fn freeze_in_place(&mut self) {
         if let Link::Own(node) = self {
+            let Ok(node) = node.get_mut() else {
+                return;
+            };
             node.freeze();
             if let Ok(copy) = node.copy().and_then(Arc::new) {
                 *self = Link::Shared(copy);
@@ -105,7 +102,9 @@ impl<T: Node> Link<T> {
     pub(crate) fn freeze(self) -> Self {
         match self {
             Link::Own(mut node) => {
-                node.freeze();
+                if let Ok(node) = node.get_mut() {
+                    node.freeze();
+                }
                 Link::Shared(node.into_arc())
             }
             shared => shared,

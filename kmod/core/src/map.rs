@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A persistent multimap from hashes to values: what finds an entry among fifty thousand.
 //!
-//! A tree over the bits of a 32-bit hash, 64 children a branch, with small unordered pages at the leaves. A page that
-//! grows beyond [`PAGE`] values becomes a branch, so a look-up costs one or two steps down and a scan of a few tags. The
+//! A tree ([`crate::radix`]) over the bits of a 32-bit hash, lowest first, with small unordered pages at the leaves. A page
+//! that grows beyond [`PAGE`] values becomes a branch, so a look-up costs a few steps down and a scan of a few tags. The
 //! same hash may stand for several values; the caller compares. A snapshot shares all branches and pages with the next
 //! one except those on the paths that an edit changed ([`crate::link`]).
 //!
@@ -11,16 +11,13 @@
 
 use crate::link::{Link, Node, SHARED};
 use crate::mem::{OutOfMemory, Vec};
+use crate::radix::{Branch, Change, Child, View, BITS};
 use core::mem::size_of;
 
 /// Values that a page holds before it becomes a branch.
 const PAGE: usize = 12;
-/// Hash bits of a level.
-const BITS: u32 = 6;
-/// Children of a branch.
-const CHILDREN: usize = 64;
 /// Levels that have bits of their own; below, pages grow.
-const LEVELS: u32 = 5;
+const LEVELS: u32 = u32::BITS / BITS;
 
 /// What a map can hold.
 pub(crate) trait Value: Sized {
@@ -33,11 +30,28 @@ pub(crate) trait Value: Sized {
     fn freeze(self) -> Self {
         self
     }
+    /// Makes all values of a page shared and gives unused memory back.
+    fn freeze_all(slots: &mut Vec<(u32, Self)>) {
+        // Freezing moves the values, so they move to an array of the right length at once. When there is no memory for
+        // it they stay what they are, and the next copy copies them in full.
+        let Ok(mut exact) = Vec::with_capacity(slots.len()) else {
+            return;
+        };
+        for (hash, value) in core::mem::take(slots).into_values() {
+            if exact.push((hash, value.freeze())).is_err() {
+                return; // Never: there is room.
+            }
+        }
+        *slots = exact;
+    }
 }
 
 impl Value for u32 {
     fn share(&self) -> Result<Self, OutOfMemory> {
         Ok(*self)
+    }
+    fn freeze_all(slots: &mut Vec<(u32, Self)>) {
+        slots.trim();
     }
 }
 
@@ -52,44 +66,19 @@ impl<T: Node> Value for Link<T> {
 
 /// The map.
 pub(crate) struct Map<V> {
-    root: Child<V>,
+    root: Child<Page<V>>,
     len: u32,
     bytes: usize,
-}
-
-enum Child<V> {
-    Empty,
-    Page(Link<Page<V>>),
-    Branch(Link<Branch<V>>),
 }
 
 /// Each value with its whole hash.
 struct Page<V>(Vec<(u32, V)>);
 
-/// The children stand in an array of their own, because a branch by value would be too large for a kernel's stack.
-struct Branch<V> {
-    /// Values below.
-    len: u32,
-    /// [`CHILDREN`] of them.
-    children: Vec<Child<V>>,
-}
-
 /// Memory of a page without its values: itself, its reference count.
 const PAGE_BYTES: usize = size_of::<Vec<u32>>().saturating_add(SHARED);
 
-const fn branch_bytes<V>() -> usize {
-    size_of::<Branch<V>>()
-        .saturating_add(SHARED)
-        .saturating_add(size_of::<Child<V>>().saturating_mul(CHILDREN))
-}
-
 const fn slot_bytes<V>() -> usize {
     size_of::<(u32, V)>()
-}
-
-#[inline(always)]
-const fn child_index(hash: u32, level: u32) -> usize {
-    (hash.wrapping_shr(BITS.wrapping_mul(level)) & 63) as usize
 }
 
 impl<V: Value> Map<V> {
@@ -110,17 +99,17 @@ impl<V: Value> Map<V> {
     #[inline]
     pub(crate) fn get(&self, hash: u32) -> impl Iterator<Item = &V> {
         let mut child = &self.root;
-        let mut level = 0;
+        let mut bits = hash;
         let slots = loop {
-            match child {
-                Child::Empty => break &[][..],
-                Child::Page(page) => break &page.get().0[..],
-                Child::Branch(branch) => match branch.get().children.get(child_index(hash, level)) {
+            match child.view() {
+                View::Empty => break &[][..],
+                View::Leaf(page) => break &page.0[..],
+                View::Branch(branch) => match branch.at(bits) {
                     Some(below) => child = below,
                     None => break &[][..],
                 },
             }
-            level = level.wrapping_add(1);
+            bits = bits.wrapping_shr(BITS);
         };
         slots.iter().filter(move |slot| slot.0 == hash).map(|slot| &slot.1)
     }
@@ -138,21 +127,20 @@ impl<V: Value> Map<V> {
             return Ok(None);
         }
         let mut child = &mut self.root;
-        let mut level = 0;
+        let mut bits = hash;
         loop {
-            match child {
-                Child::Empty => return Ok(None),
-                Child::Page(page) => {
-                    let slots = &mut page.edit()?.0;
-                    let found = slots.iter_mut().find(|slot| slot.0 == hash && wanted(&slot.1));
+            match child.edit()? {
+                Change::Empty => return Ok(None),
+                Change::Leaf(page) => {
+                    let found = page.0.iter_mut().find(|slot| slot.0 == hash && wanted(&slot.1));
                     return Ok(found.map(|slot| &mut slot.1));
                 }
-                Child::Branch(branch) => match branch.edit()?.children.get_mut(child_index(hash, level)) {
+                Change::Branch(branch) => match branch.at_mut(bits) {
                     Some(below) => child = below,
                     None => return Ok(None),
                 },
             }
-            level = level.wrapping_add(1);
+            bits = bits.wrapping_shr(BITS);
         }
     }
 
@@ -198,101 +186,95 @@ impl<V: Value> Map<V> {
 
     /// Makes everything shared.
     pub(crate) fn freeze(&mut self) {
-        if self.root.is_own() {
-            self.root.freeze();
-        }
+        self.root.freeze();
     }
 
     /// The hashes of all values, in no order that means anything.
     pub(crate) fn for_each_hash(&self, visit: &mut dyn FnMut(u32)) {
-        self.root.for_each_hash(visit);
+        for_each_hash(&self.root, visit);
     }
 }
 
-/// Adds a value below `child`; returns the bytes that took.
-fn insert<V: Value>(child: &mut Child<V>, hash: u32, value: V, level: u32) -> Result<usize, OutOfMemory> {
-    let full = matches!(child, Child::Page(page) if page.get().0.len() >= PAGE && level < LEVELS);
-    let split = if full { split(child, level)? } else { 0 };
-    match child {
-        Child::Empty => {
+/// Adds a value below `child`, which stands `level` levels below the root; returns the bytes that took.
+fn insert<V: Value>(
+    child: &mut Child<Page<V>>,
+    hash: u32,
+    value: V,
+    level: u32,
+) -> Result<usize, OutOfMemory> {
+    let mut made = 0;
+    match child.view() {
+        View::Empty => {
             let mut slots = Vec::with_capacity(1)?;
             slots.push((hash, value))?;
-            *child = Child::Page(Link::new(Page(slots))?);
-            Ok(PAGE_BYTES.saturating_add(slot_bytes::<V>()))
+            *child = Child::leaf(Page(slots))?;
+            return Ok(PAGE_BYTES.saturating_add(slot_bytes::<V>()));
         }
-        Child::Page(page) => {
-            page.edit()?.0.push((hash, value))?;
+        View::Leaf(page) if page.0.len() >= PAGE && level < LEVELS => made = split(child, level)?,
+        _ => {}
+    }
+    match child.edit()? {
+        Change::Leaf(page) => {
+            page.0.push((hash, value))?;
             Ok(slot_bytes::<V>())
         }
-        Child::Branch(branch) => {
-            let branch = branch.edit()?;
-            let Some(below) = branch.children.get_mut(child_index(hash, level)) else {
-                return Err(OutOfMemory); // 6 bits are below 64.
-            };
-            let added = insert(below, hash, value, level.wrapping_add(1))?;
-            branch.len = branch.len.saturating_add(1);
-            Ok(added.saturating_add(split))
-        }
+        Change::Branch(branch) => match branch.at_mut(below(hash, level)) {
+            Some(below) => Ok(insert(below, hash, value, level.wrapping_add(1))?.saturating_add(made)),
+            None => Err(OutOfMemory), // There is a child for each value of the bits.
+        },
+        Change::Empty => Err(OutOfMemory), // Dealt with above.
     }
+}
+
+/// The bits of a hash that name the child of a branch on a level.
+#[inline(always)]
+const fn below(hash: u32, level: u32) -> u32 {
+    hash.wrapping_shr(BITS.wrapping_mul(level))
 }
 
 /// Makes a page a branch; returns the bytes that took.
-fn split<V: Value>(child: &mut Child<V>, level: u32) -> Result<usize, OutOfMemory> {
-    let Child::Page(page) = child else {
-        return Ok(0);
-    };
-    let mut branch = Branch { len: 0, children: Vec::with_capacity(CHILDREN)? };
-    while branch.children.len() < CHILDREN {
-        branch.children.push(Child::Empty)?;
-    }
-    let mut bytes = branch_bytes::<V>();
-    for (hash, value) in page.get().0.iter() {
-        if let Some(below) = branch.children.get_mut(child_index(*hash, level)) {
-            let added = insert(below, *hash, value.share()?, level.wrapping_add(1))?;
-            bytes = bytes.saturating_add(added);
-            branch.len = branch.len.saturating_add(1);
+fn split<V: Value>(child: &mut Child<Page<V>>, level: u32) -> Result<usize, OutOfMemory> {
+    let mut made = Child::branch()?;
+    let mut bytes = Branch::<Page<V>>::BYTES;
+    if let (View::Leaf(page), Change::Branch(branch)) = (child.view(), made.edit()?) {
+        for (hash, value) in page.0.iter() {
+            if let Some(place) = branch.at_mut(below(*hash, level)) {
+                let added = insert(place, *hash, value.share()?, level.wrapping_add(1))?;
+                bytes = bytes.saturating_add(added);
+            }
         }
+        bytes = bytes.saturating_sub(page_bytes(page));
     }
-    let old = page_bytes(page.get());
-    *child = Child::Branch(Link::new(branch)?);
-    Ok(bytes.saturating_sub(old))
+    *child = made;
+    Ok(bytes)
 }
 
 /// Removes a value below `child` and adds the bytes that gave to `freed`.
 fn remove<V: Value>(
-    child: &mut Child<V>,
+    child: &mut Child<Page<V>>,
     hash: u32,
     level: u32,
     wanted: &mut dyn FnMut(&V) -> bool,
     freed: &mut usize,
 ) -> Result<Option<V>, OutOfMemory> {
-    let removed = match child {
-        Child::Empty => return Ok(None),
-        Child::Page(page) => {
-            let slots = &page.get().0;
-            let Some(place) = slots.iter().position(|slot| slot.0 == hash && wanted(&slot.1)) else {
+    let removed = match child.edit()? {
+        Change::Empty => return Ok(None),
+        Change::Leaf(page) => {
+            let Some(place) = page.0.iter().position(|slot| slot.0 == hash && wanted(&slot.1)) else {
                 return Ok(None);
             };
+            let value = page.0.remove(place).map(|slot| slot.1);
             *freed = freed.saturating_add(slot_bytes::<V>());
-            if slots.len() > 1 {
-                return Ok(page.edit()?.0.remove(place).map(|slot| slot.1));
+            if page.0.is_empty() {
+                *freed = freed.saturating_add(PAGE_BYTES);
+                *child = Child::Empty;
             }
-            let value = page.edit()?.0.remove(place).map(|slot| slot.1);
-            *freed = freed.saturating_add(PAGE_BYTES);
-            *child = Child::Empty;
             return Ok(value);
         }
-        Child::Branch(branch) => {
-            let branch = branch.edit()?;
-            let Some(below) = branch.children.get_mut(child_index(hash, level)) else {
-                return Ok(None);
-            };
-            let removed = remove(below, hash, level.wrapping_add(1), wanted, freed)?;
-            if removed.is_some() {
-                branch.len = branch.len.saturating_sub(1);
-            }
-            removed
-        }
+        Change::Branch(branch) => match branch.at_mut(below(hash, level)) {
+            Some(below) => remove(below, hash, level.wrapping_add(1), wanted, freed)?,
+            None => return Ok(None),
+        },
     };
     join(child, freed);
     Ok(removed)
@@ -300,25 +282,31 @@ fn remove<V: Value>(
 
 /// Makes a branch with few values a page again. When there is no memory for that, it stays a branch; the next removal
 /// tries again.
-fn join<V: Value>(child: &mut Child<V>, freed: &mut usize) {
-    let Child::Branch(branch) = child else {
+fn join<V: Value>(child: &mut Child<Page<V>>, freed: &mut usize) {
+    let View::Branch(branch) = child.view() else {
         return;
     };
-    let branch = branch.get();
-    let len = branch.len as usize;
-    if len > PAGE {
-        return;
+    let mut len = 0_usize;
+    for child in branch.iter() {
+        match child.view() {
+            View::Empty => {}
+            View::Leaf(page) => len = len.saturating_add(page.0.len()),
+            View::Branch(_) => return, // Which has too many alone.
+        }
+        if len > PAGE {
+            return;
+        }
     }
-    let mut below = branch_bytes::<V>();
+    let mut below = Branch::<Page<V>>::BYTES;
     let Ok(mut slots) = Vec::with_capacity(len) else {
         return;
     };
-    for child in &branch.children {
-        let Child::Page(page) = child else {
-            continue; // Below a branch of so few values there are no branches.
+    for child in branch.iter() {
+        let View::Leaf(page) = child.view() else {
+            continue;
         };
-        below = below.saturating_add(page_bytes(page.get()));
-        for (hash, value) in page.get().0.iter() {
+        below = below.saturating_add(page_bytes(page));
+        for (hash, value) in page.0.iter() {
             let Ok(value) = value.share() else {
                 return;
             };
@@ -327,13 +315,11 @@ fn join<V: Value>(child: &mut Child<V>, freed: &mut usize) {
             }
         }
     }
-    if slots.len() != len {
-        return;
-    }
     let page = Page(slots);
-    *freed = freed.saturating_add(below.saturating_sub(page_bytes(&page)));
-    if let Ok(page) = Link::new(page) {
-        *child = Child::Page(page);
+    let gain = below.saturating_sub(page_bytes(&page));
+    if let Ok(page) = Child::leaf(page) {
+        *child = page;
+        *freed = freed.saturating_add(gain);
     }
 }
 
@@ -341,42 +327,11 @@ fn page_bytes<V>(page: &Page<V>) -> usize {
     PAGE_BYTES.saturating_add(page.0.len().saturating_mul(slot_bytes::<V>()))
 }
 
-impl<V: Value> Child<V> {
-    #[inline(always)] // A copy of a branch does it for each of its children.
-    fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(match self {
-            Child::Empty => Child::Empty,
-            Child::Page(page) => Child::Page(page.share()?),
-            Child::Branch(branch) => Child::Branch(branch.share()?),
-        })
-    }
-
-    /// Whether only this edit sees it. Of the children of a branch that an edit changed, that is nearly none.
-    #[inline(always)]
-    const fn is_own(&self) -> bool {
-        match self {
-            Child::Empty => false,
-            Child::Page(page) => !page.is_shared(),
-            Child::Branch(branch) => !branch.is_shared(),
-        }
-    }
-
-    fn freeze(&mut self) {
-        *self = match core::mem::replace(self, Child::Empty) {
-            Child::Empty => Child::Empty,
-            Child::Page(page) => Child::Page(page.freeze()),
-            Child::Branch(branch) => Child::Branch(branch.freeze()),
-        };
-    }
-
-    fn for_each_hash(&self, visit: &mut dyn FnMut(u32)) {
-        match self {
-            Child::Empty => {}
-            Child::Page(page) => page.get().0.iter().for_each(|slot| visit(slot.0)),
-            Child::Branch(branch) => {
-                branch.get().children.iter().for_each(|child| child.for_each_hash(visit))
-            }
-        }
+fn for_each_hash<V: Value>(child: &Child<Page<V>>, visit: &mut dyn FnMut(u32)) {
+    match child.view() {
+        View::Empty => {}
+        View::Leaf(page) => page.0.iter().for_each(|slot| visit(slot.0)),
+        View::Branch(branch) => branch.iter().for_each(|child| for_each_hash(child, visit)),
     }
 }
 
@@ -390,30 +345,6 @@ impl<V: Value> Node for Page<V> {
     }
 
     fn freeze(&mut self) {
-        // Freezing moves the values, so they move to an array of the right length at once. When there is no memory for
-        // it they stay what they are, and the next copy copies them in full.
-        let Ok(mut exact) = Vec::with_capacity(self.0.len()) else {
-            return;
-        };
-        for (hash, value) in core::mem::take(&mut self.0).into_values() {
-            if exact.push((hash, value.freeze())).is_err() {
-                return; // Never: there is room.
-            }
-        }
-        self.0 = exact;
-    }
-}
-
-impl<V: Value> Node for Branch<V> {
-    fn copy(&self) -> Result<Self, OutOfMemory> {
-        let mut children = Vec::with_capacity(CHILDREN)?;
-        for child in &self.children {
-            children.push(child.share()?)?;
-        }
-        Ok(Branch { len: self.len, children })
-    }
-
-    fn freeze(&mut self) {
-        self.children.iter_mut().filter(|child| child.is_own()).for_each(Child::freeze);
+        V::freeze_all(&mut self.0);
     }
 }

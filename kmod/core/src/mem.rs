@@ -91,6 +91,18 @@ impl<T> Vec<T> {
         Ok(())
     }
 
+    /// Gives unused memory back, if there is memory for the moment that this may need.
+    pub fn trim(&mut self)
+    where
+        T: Clone,
+    {
+        if self.is_empty() {
+            self.clear();
+        } else if self.0.capacity() > self.len() {
+            backing::trim(&mut self.0);
+        }
+    }
+
     /// Drops all elements and gives the memory back.
     pub fn clear(&mut self) {
         self.0 = backing::Buffer::new();
@@ -222,9 +234,18 @@ impl<T> UniqueArc<T> {
         backing::unique(value).map(UniqueArc)
     }
 
-    /// Makes the value immutable and shared. Allocates nothing in the kernel.
+    /// The value for changing.
+    ///
+    /// # Errors
+    /// Never: the host has no way to say that without an error.
+    #[inline]
+    pub fn get_mut(&mut self) -> Result<&mut T, OutOfMemory> {
+        backing::unique_mut(&mut self.0)
+    }
+
+    /// Makes the value immutable and shared. Allocates nothing.
     pub fn into_arc(self) -> Arc<T> {
-        Arc(backing::Shared::from(self.0))
+        Arc(backing::share(self.0))
     }
 }
 
@@ -236,12 +257,6 @@ impl<T> Deref for UniqueArc<T> {
     }
 }
 
-impl<T> DerefMut for UniqueArc<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
-    }
-}
-
 /// The containers of the host, for the user-land programs and the tests.
 #[cfg(not(sekisho_kernel))]
 mod backing {
@@ -250,9 +265,9 @@ mod backing {
     use super::OutOfMemory;
 
     pub(super) use alloc::boxed::Box as Single;
-    /// Stable Rust has no infallible way to change a value inside of an `Arc`, so the host moves it when it is shared.
-    pub(super) use alloc::boxed::Box as Unique;
     pub(super) use alloc::sync::Arc as Shared;
+    /// One that nobody else has.
+    pub(super) use alloc::sync::Arc as Unique;
     pub(super) use alloc::vec::Vec as Buffer;
 
     pub(super) fn reserve<T>(buffer: &mut Buffer<T>, additional: usize) -> Result<(), OutOfMemory> {
@@ -271,6 +286,10 @@ mod backing {
         Ok(())
     }
 
+    pub(super) fn trim<T: Clone>(buffer: &mut Buffer<T>) {
+        buffer.shrink_to_fit();
+    }
+
     /// `index` is known to be inside.
     pub(super) fn remove<T>(buffer: &mut Buffer<T>, index: usize) -> Option<T> {
         Some(buffer.remove(index))
@@ -286,6 +305,15 @@ mod backing {
 
     pub(super) fn unique<T>(value: T) -> Result<Unique<T>, OutOfMemory> {
         Ok(Unique::new(value))
+    }
+
+    pub(super) fn share<T>(unique: Unique<T>) -> Shared<T> {
+        unique
+    }
+
+    #[inline(always)]
+    pub(super) fn unique_mut<T>(unique: &mut Unique<T>) -> Result<&mut T, OutOfMemory> {
+        Unique::get_mut(unique).ok_or(OutOfMemory)
     }
 }
 
@@ -311,6 +339,14 @@ mod backing {
 
     pub(super) fn extend<T: Clone>(buffer: &mut Buffer<T>, other: &[T]) -> Result<(), OutOfMemory> {
         buffer.extend_from_slice(other, GFP_KERNEL).map_err(|_| OutOfMemory)
+    }
+
+    /// Reallocating to a smaller size gives nothing back in the slab allocator, so the elements move.
+    pub(super) fn trim<T: Clone>(buffer: &mut Buffer<T>) {
+        let mut exact = Buffer::new();
+        if reserve(&mut exact, buffer.len()).and_then(|()| extend(&mut exact, buffer)).is_ok() {
+            *buffer = exact;
+        }
     }
 
     /// `index` is known to be inside.
@@ -341,6 +377,15 @@ mod backing {
 
     pub(super) fn unique<T>(value: T) -> Result<Unique<T>, OutOfMemory> {
         Unique::new(value, GFP_KERNEL).map_err(|_| OutOfMemory)
+    }
+
+    pub(super) fn share<T>(unique: Unique<T>) -> Shared<T> {
+        unique.into()
+    }
+
+    #[inline(always)]
+    pub(super) fn unique_mut<T>(unique: &mut Unique<T>) -> Result<&mut T, OutOfMemory> {
+        Ok(&mut **unique)
     }
 }
 

@@ -127,18 +127,21 @@ impl PathIndex {
         };
         let (hash, is_dir) = (self.directory_hash(directory), word.last() == Some(&b'/'));
         let is = |link: &Link<Directory>| link.get().is(directory, is_dir);
-        if !self.directories.get(hash).any(is) {
-            self.depths.add(depth(directory))?;
-            let mut name = Vec::with_capacity(directory.len())?;
-            name.extend_from_slice(directory)?;
-            let directory = Directory { name, is_dir, node: Node::new() };
-            self.bytes = self.bytes.saturating_add(directory.bytes());
-            self.directories.insert(hash, Link::new(directory)?)?;
-        }
         if let Some(link) = self.directories.edit(hash, is)? {
             let added = link.edit()?.node.insert(rest, value, 0, self.seed)?;
             self.bytes = self.bytes.saturating_add(added);
+            return Ok(());
         }
+        let mut name = Vec::with_capacity(directory.len())?;
+        name.extend_from_slice(directory)?;
+        let mut new = Directory { name, is_dir, node: Node::new() };
+        let added = new.node.insert(rest, value, 0, self.seed)?.saturating_add(new.bytes());
+        self.depths.add(depth(directory))?;
+        if let Err(error) = Link::new(new).and_then(|link| self.directories.insert(hash, link)) {
+            self.depths.subtract(depth(directory))?;
+            return Err(error);
+        }
+        self.bytes = self.bytes.saturating_add(added);
         Ok(())
     }
 
@@ -346,19 +349,17 @@ impl Node {
         } else {
             let first = pattern::Component::first(rest);
             let (key, hash) = component::key_of(first.text, seed);
-            if !self.edges.get(hash).any(|edge| edge.get().component.is(first.text)) {
-                let edge = Edge { component: Component::new(first.text, level == 0)?, node: Node::new() };
-                below = edge.bytes();
+            let level_below = level.wrapping_add(1);
+            if let Some(edge) = self.edges.edit(hash, |edge| edge.get().component.is(first.text))? {
+                below = edge.edit()?.node.insert(first.rest, value, level_below, seed)?;
+            } else {
+                let mut edge = Edge { component: Component::new(first.text, level == 0)?, node: Node::new() };
+                below = edge.node.insert(first.rest, value, level_below, seed)?.saturating_add(edge.bytes());
                 self.count(key, hash, true)?;
-                let added = Link::new(edge).and_then(|edge| self.edges.insert(hash, edge));
-                if let Err(error) = added {
+                if let Err(error) = Link::new(edge).and_then(|edge| self.edges.insert(hash, edge)) {
                     self.count(key, hash, false)?;
                     return Err(error);
                 }
-            }
-            if let Some(edge) = self.edges.edit(hash, |edge| edge.get().component.is(first.text))? {
-                let added = edge.edit()?.node.insert(first.rest, value, level.wrapping_add(1), seed)?;
-                below = below.saturating_add(added);
             }
             // The name may end before a last component of these (Q1); before the first one the constant part would not match.
             if level > 0 && pattern::matches_nothing(rest) {
@@ -591,9 +592,9 @@ impl Node {
         self.edges.freeze();
         self.prefixes.trim();
         self.suffixes.trim();
-        crate::table::trim(&mut self.values);
-        crate::table::trim(&mut self.missing);
-        crate::table::trim(&mut self.deep);
+        self.values.trim();
+        self.missing.trim();
+        self.deep.trim();
     }
 }
 

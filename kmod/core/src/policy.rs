@@ -24,7 +24,7 @@ use crate::path_index::{Hit, PathIndex, Visit};
 use crate::pattern;
 use crate::profile::{Profile, Profiles};
 use crate::records::Records;
-use crate::table::{self, Table};
+use crate::table::Table;
 use crate::task::Task;
 
 pub use crate::domain::{DomainFlags, DomainId};
@@ -151,7 +151,7 @@ impl Policy {
         self.path_members.freeze();
         self.path_member_index.freeze();
         self.exceptions.freeze_in_place();
-        table::trim(&mut self.managers);
+        self.managers.trim();
         self.profiles.trim();
         self.generation = self.generation.wrapping_add(1);
     }

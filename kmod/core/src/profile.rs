@@ -329,7 +329,7 @@ impl Profiles {
 
     /// Gives unused memory back.
     pub(crate) fn trim(&mut self) {
-        crate::table::trim(&mut self.list);
+        self.list.trim();
     }
 }
 

@@ -2,65 +2,46 @@
 //! A persistent list of short byte strings: the lines of a policy, packed.
 //!
 //! A record has a number, which grows from record to record and stays while the list lives; so numbers say which of two
-//! came first. Records stand in blocks of 32, all bytes of a block in one piece of memory: four bytes beside what is
-//! stored. The blocks hang on a tree of 64 children a branch; adding a record copies its block and the two or three
-//! branches above ([`crate::link`]).
+//! came first. Records stand in blocks of 64, all bytes of a block in one piece of memory: four bytes beside what is
+//! stored. The blocks are parts of a persistent array ([`crate::slots`]): adding a record copies its block and the few
+//! branches above.
 //!
 //! A removed record leaves a hole of four bytes, and nothing when it was the last one. When there are more holes than
 //! records, [`Records::is_sparse`] tells the owner to write the list anew.
 //!
-//! A block can hold shared values beside the bytes (`S`: the conditions of ACL entries); a record names one by its place.
+//! A record can have a shared value beside its bytes (`S`: the conditions of ACL entries).
 
-use crate::link::{Link, Node, SHARED};
+use crate::link::{Node, SHARED};
 use crate::mem::{OutOfMemory, Vec};
+use crate::slots::Slots;
 use core::mem::size_of;
 
+/// The bits of a number that say where in its block a record is.
+const BLOCK_BITS: u32 = 6;
 /// Records of a block.
-const BLOCK: u32 = 32;
-/// Hash bits of a level, as in [`crate::map`].
-const BITS: u32 = 6;
-/// Children of a branch.
-const CHILDREN: usize = 64;
+const BLOCK: u32 = 1 << BLOCK_BITS;
 
 /// The list.
 pub(crate) struct Records<S = ()> {
-    root: Child<S>,
-    /// Levels of branches above the blocks.
-    depth: u32,
+    blocks: Slots<Block<S>>,
     /// The number that the next record gets.
     next: u32,
     live: u32,
+    /// Bytes of the blocks.
     bytes: usize,
-}
-
-enum Child<S> {
-    Empty,
-    Block(Link<Block<S>>),
-    Branch(Link<Branch<S>>),
 }
 
 struct Block<S> {
     /// Where each record ends in `bytes`. An empty record is a hole.
     ends: Vec<u32>,
     bytes: Vec<u8>,
-    /// Which records have a shared value: a bit each.
-    sharing: u32,
-    /// The shared values in the order of their records.
-    shared: Vec<S>,
+    /// The shared values by place, up to the last record that has one.
+    shared: Vec<Option<S>>,
 }
-
-/// [`CHILDREN`] of them, in an array of their own: by value they would be too large for a kernel's stack.
-struct Branch<S>(Vec<Child<S>>);
 
 /// Memory of a block without what is in it.
 const fn block_bytes<S>() -> usize {
     size_of::<Block<S>>().saturating_add(SHARED)
-}
-
-const fn branch_bytes<S>() -> usize {
-    size_of::<Branch<S>>()
-        .saturating_add(SHARED)
-        .saturating_add(size_of::<Child<S>>().saturating_mul(CHILDREN))
 }
 
 /// One record.
@@ -72,7 +53,7 @@ pub(crate) struct Record<'a, S> {
 
 impl<S: Clone> Records<S> {
     pub(crate) const fn new() -> Self {
-        Records { root: Child::Empty, depth: 0, next: 0, live: 0, bytes: 0 }
+        Records { blocks: Slots::new(), next: 0, live: 0, bytes: 0 }
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -81,7 +62,7 @@ impl<S: Clone> Records<S> {
 
     /// Bytes of memory of the blocks and branches; not what is behind the shared values.
     pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes.saturating_add(self.blocks.bytes())
     }
 
     /// Whether most of the numbers are holes.
@@ -92,21 +73,7 @@ impl<S: Clone> Records<S> {
     /// The record of a number.
     #[inline]
     pub(crate) fn get(&self, number: u32) -> Option<Record<'_, S>> {
-        if number >= self.next {
-            return None;
-        }
-        let mut child = &self.root;
-        let mut level = self.depth;
-        loop {
-            match child {
-                Child::Empty => return None,
-                Child::Block(block) => return block.get().record(number),
-                Child::Branch(branch) => {
-                    level = level.wrapping_sub(1);
-                    child = branch.get().0.get(child_index(number, level))?;
-                }
-            }
-        }
+        self.blocks.get(number.wrapping_shr(BLOCK_BITS))?.record(number)
     }
 
     /// All records in the order of their numbers.
@@ -124,18 +91,21 @@ impl<S: Clone> Records<S> {
         if bytes.is_empty() {
             return Err(OutOfMemory);
         }
-        // The tree grows at its root when the number does not fit any more.
-        while number.wrapping_shr(5).wrapping_shr(BITS.wrapping_mul(self.depth)) != 0 {
-            let mut branch = Branch::empty()?;
-            if let Some(first) = branch.0.first_mut() {
-                *first = self.root.share()?;
+        let place = number.wrapping_shr(BLOCK_BITS);
+        match self.blocks.edit(place)? {
+            Some(block) => {
+                let before = block.memory();
+                block.push(number, bytes, shared)?;
+                self.bytes = self.bytes.saturating_add(block.memory().saturating_sub(before));
             }
-            self.root = Child::Branch(Link::new(branch)?);
-            self.depth = self.depth.wrapping_add(1);
-            self.bytes = self.bytes.saturating_add(branch_bytes::<S>());
+            None => {
+                let mut block = Block::new();
+                block.push(number, bytes, shared)?;
+                let memory = block.memory();
+                self.blocks.insert(place, block)?;
+                self.bytes = self.bytes.saturating_add(memory);
+            }
         }
-        let added = push(&mut self.root, self.depth, number, bytes, shared)?;
-        self.bytes = self.bytes.saturating_add(added);
         self.next = after;
         self.live = self.live.saturating_add(1);
         Ok(number)
@@ -191,48 +161,26 @@ impl<S: Clone> Records<S> {
         while next > 0 && self.get(next.wrapping_sub(1)).is_none() {
             next = next.wrapping_sub(1);
         }
-        let mut freed = 0;
-        truncate(&mut self.root, self.depth, next, &mut freed)?;
-        self.bytes = self.bytes.saturating_sub(freed);
-        self.next = next;
-        // The tree shrinks at its root when one child is left.
-        while self.depth > 0
-            && next
-                .wrapping_sub(1)
-                .wrapping_shr(5)
-                .wrapping_shr(BITS.wrapping_mul(self.depth.wrapping_sub(1)))
-                == 0
-        {
-            let Child::Branch(branch) = &self.root else {
-                break;
-            };
-            let Some(first) = branch.get().0.first() else {
-                break;
-            };
-            self.root = first.share()?;
-            self.depth = self.depth.wrapping_sub(1);
-            self.bytes = self.bytes.saturating_sub(branch_bytes::<S>());
+        let last = next.saturating_sub(1).wrapping_shr(BLOCK_BITS);
+        for place in last.saturating_add(1)..=self.next.wrapping_shr(BLOCK_BITS) {
+            if let Some(memory) = self.blocks.get(place).map(Block::memory) {
+                self.blocks.remove(place)?;
+                self.bytes = self.bytes.saturating_sub(memory);
+            }
         }
+        if let Some(block) = self.block(next.saturating_sub(1))? {
+            let before = block.memory();
+            block.ends.shorten((next.wrapping_sub(1) & (BLOCK - 1)).wrapping_add(1) as usize)?;
+            let freed = before.saturating_sub(block.memory());
+            self.bytes = self.bytes.saturating_sub(freed);
+        }
+        self.next = next;
         Ok(())
     }
 
     /// The block of a number, for changing.
     fn block(&mut self, number: u32) -> Result<Option<&mut Block<S>>, OutOfMemory> {
-        let mut child = &mut self.root;
-        let mut level = self.depth;
-        loop {
-            match child {
-                Child::Empty => return Ok(None),
-                Child::Block(block) => return Ok(Some(block.edit()?)),
-                Child::Branch(branch) => {
-                    level = level.wrapping_sub(1);
-                    match branch.edit()?.0.get_mut(child_index(number, level)) {
-                        Some(below) => child = below,
-                        None => return Ok(None),
-                    }
-                }
-            }
-        }
+        self.blocks.edit(number.wrapping_shr(BLOCK_BITS))
     }
 
     /// A list with the same records, shared.
@@ -240,104 +188,18 @@ impl<S: Clone> Records<S> {
     /// # Errors
     /// Out of memory.
     pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(Records { root: self.root.share()?, ..*self })
+        Ok(Records { blocks: self.blocks.share()?, ..*self })
     }
 
     /// Makes everything shared.
     pub(crate) fn freeze(&mut self) {
-        if self.root.is_own() {
-            self.root.freeze();
-        }
+        self.blocks.freeze();
     }
-}
-
-#[inline(always)]
-const fn child_index(number: u32, level: u32) -> usize {
-    (number.wrapping_shr(5).wrapping_shr(BITS.wrapping_mul(level)) & 63) as usize
-}
-
-/// Adds a record to the block of its number; returns the bytes that took.
-fn push<S: Clone>(
-    child: &mut Child<S>,
-    level: u32,
-    number: u32,
-    bytes: &[u8],
-    shared: Option<S>,
-) -> Result<usize, OutOfMemory> {
-    let mut made = 0;
-    if matches!(child, Child::Empty) {
-        if level == 0 {
-            *child = Child::Block(Link::new(Block::new())?);
-            made = block_bytes::<S>();
-        } else {
-            *child = Child::Branch(Link::new(Branch::empty()?)?);
-            made = branch_bytes::<S>();
-        }
-    }
-    let added = match child {
-        Child::Block(block) => {
-            let block = block.edit()?;
-            let before = block.memory();
-            block.push(number, bytes, shared)?;
-            block.memory().saturating_sub(before)
-        }
-        Child::Branch(branch) => {
-            let level = level.wrapping_sub(1);
-            match branch.edit()?.0.get_mut(child_index(number, level)) {
-                Some(below) => push(below, level, number, bytes, shared)?,
-                None => return Err(OutOfMemory), // 6 bits are below 64.
-            }
-        }
-        Child::Empty => return Err(OutOfMemory), // Just made.
-    };
-    Ok(added.saturating_add(made))
-}
-
-/// Removes everything from the number `next` on, all of it holes, and `next` is not 0; adds the bytes that gave to
-/// `freed`.
-fn truncate<S: Clone>(
-    child: &mut Child<S>,
-    level: u32,
-    next: u32,
-    freed: &mut usize,
-) -> Result<(), OutOfMemory> {
-    match child {
-        Child::Empty => {}
-        Child::Block(block) => {
-            let len = (next.wrapping_sub(1) & (BLOCK - 1)).wrapping_add(1) as usize;
-            let before = block.get().memory();
-            if block.get().ends.len() > len {
-                let block = block.edit()?;
-                block.ends.shorten(len)?;
-                *freed = freed.saturating_add(before.saturating_sub(block.memory()));
-            }
-        }
-        Child::Branch(branch) => {
-            let level = level.wrapping_sub(1);
-            let edge = child_index(next.wrapping_sub(1), level);
-            let mut children = branch.edit()?.0.iter_mut().skip(edge);
-            if let Some(below) = children.next() {
-                truncate(below, level, next, freed)?;
-            }
-            for below in children {
-                *freed = freed.saturating_add(below.memory());
-                *below = Child::Empty;
-            }
-        }
-    }
-    Ok(())
 }
 
 impl<S: Clone> Block<S> {
     const fn new() -> Self {
-        Block { ends: Vec::new(), bytes: Vec::new(), sharing: 0, shared: Vec::new() }
-    }
-
-    /// The bit of a record, and the place of its shared value if it has one.
-    #[inline(always)]
-    const fn sharing(&self, number: u32) -> (u32, usize) {
-        let bit = 1_u32.wrapping_shl(number & (BLOCK - 1));
-        (bit, (self.sharing & bit.wrapping_sub(1)).count_ones() as usize)
+        Block { ends: Vec::new(), bytes: Vec::new(), shared: Vec::new() }
     }
 
     /// Where a record begins and ends.
@@ -355,8 +217,10 @@ impl<S: Clone> Block<S> {
     fn record(&self, number: u32) -> Option<Record<'_, S>> {
         let (start, end) = self.range(number);
         let bytes = self.bytes.get(start..end).filter(|bytes| !bytes.is_empty())?;
-        let (bit, place) = self.sharing(number);
-        let shared = if self.sharing & bit != 0 { self.shared.get(place) } else { None };
+        let shared = match self.shared.get((number & (BLOCK - 1)) as usize) {
+            Some(shared) => shared.as_ref(),
+            None => None,
+        };
         Some(Record { number, bytes, shared })
     }
 
@@ -369,20 +233,34 @@ impl<S: Clone> Block<S> {
         while (self.ends.len() as u32) < at {
             self.ends.push(end as u32)?;
         }
-        let (bit, place) = self.sharing(number);
-        if let Some(shared) = shared {
-            self.shared.push(shared)?; // It is the last record, so the value is the last one too.
-            self.sharing |= bit;
-        }
-        let done = self.bytes.extend_from_slice(bytes).and_then(|()| self.ends.push(after));
+        let done = self.push_shared(at, shared).and_then(|()| self.bytes.extend_from_slice(bytes));
+        let done = done.and_then(|()| self.ends.push(after));
         if done.is_err() {
-            if self.sharing & bit != 0 {
-                self.shared.remove(place);
-                self.sharing &= !bit;
-            }
+            self.drop_shared(at)?;
             self.bytes.shorten(end)?;
         }
         done
+    }
+
+    /// Keeps the shared value of the last record.
+    fn push_shared(&mut self, at: u32, shared: Option<S>) -> Result<(), OutOfMemory> {
+        if shared.is_some() {
+            while (self.shared.len() as u32) < at {
+                self.shared.push(None)?;
+            }
+            self.shared.push(shared)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a shared value back.
+    fn drop_shared(&mut self, at: u32) -> Result<(), OutOfMemory> {
+        let Some(place) = self.shared.get_mut(at as usize) else {
+            return Ok(());
+        };
+        *place = None;
+        let used = self.shared.iter().rposition(Option::is_some);
+        self.shared.shorten(used.map_or(0, |last| last.saturating_add(1)))
     }
 
     fn remove(&mut self, number: u32) -> Result<(), OutOfMemory> {
@@ -396,12 +274,7 @@ impl<S: Clone> Block<S> {
         for place in self.ends.iter_mut().skip(at as usize) {
             *place = place.saturating_sub(gone);
         }
-        let (bit, place) = self.sharing(number);
-        if self.sharing & bit != 0 {
-            self.shared.remove(place);
-            self.sharing &= !bit;
-        }
-        Ok(())
+        self.drop_shared(at)
     }
 
     /// Bytes of the block, exact lengths.
@@ -409,57 +282,7 @@ impl<S: Clone> Block<S> {
         block_bytes::<S>()
             .saturating_add(self.ends.len().saturating_mul(size_of::<u32>()))
             .saturating_add(self.bytes.len())
-            .saturating_add(self.shared.len().saturating_mul(size_of::<S>()))
-    }
-}
-
-impl<S> Branch<S> {
-    fn empty() -> Result<Self, OutOfMemory> {
-        let mut children = Vec::with_capacity(CHILDREN)?;
-        while children.len() < CHILDREN {
-            children.push(Child::Empty)?;
-        }
-        Ok(Branch(children))
-    }
-}
-
-impl<S: Clone> Child<S> {
-    #[inline(always)] // A copy of a branch does it for each of its children.
-    fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(match self {
-            Child::Empty => Child::Empty,
-            Child::Block(block) => Child::Block(block.share()?),
-            Child::Branch(branch) => Child::Branch(branch.share()?),
-        })
-    }
-
-    /// Whether only this edit sees it. Of the children of a branch that an edit changed, that is nearly none.
-    #[inline(always)]
-    const fn is_own(&self) -> bool {
-        match self {
-            Child::Empty => false,
-            Child::Block(block) => !block.is_shared(),
-            Child::Branch(branch) => !branch.is_shared(),
-        }
-    }
-
-    fn freeze(&mut self) {
-        *self = match core::mem::replace(self, Child::Empty) {
-            Child::Empty => Child::Empty,
-            Child::Block(block) => Child::Block(block.freeze()),
-            Child::Branch(branch) => Child::Branch(branch.freeze()),
-        };
-    }
-
-    fn memory(&self) -> usize {
-        match self {
-            Child::Empty => 0,
-            Child::Block(block) => block.get().memory(),
-            Child::Branch(branch) => {
-                let below = branch.get().0.iter().map(Child::memory);
-                below.fold(branch_bytes::<S>(), usize::saturating_add)
-            }
-        }
+            .saturating_add(self.shared.len().saturating_mul(size_of::<Option<S>>()))
     }
 }
 
@@ -467,31 +290,12 @@ impl<S: Clone> Node for Block<S> {
     fn copy(&self) -> Result<Self, OutOfMemory> {
         let mut ends = Vec::with_capacity(self.ends.len().saturating_add(1))?;
         ends.extend_from_slice(&self.ends)?;
-        Ok(Block {
-            ends,
-            bytes: self.bytes.try_clone()?,
-            sharing: self.sharing,
-            shared: self.shared.try_clone()?,
-        })
+        Ok(Block { ends, bytes: self.bytes.try_clone()?, shared: self.shared.try_clone()? })
     }
 
     fn freeze(&mut self) {
-        crate::table::trim(&mut self.ends);
-        crate::table::trim(&mut self.bytes);
-        crate::table::trim(&mut self.shared);
-    }
-}
-
-impl<S: Clone> Node for Branch<S> {
-    fn copy(&self) -> Result<Self, OutOfMemory> {
-        let mut children = Vec::with_capacity(CHILDREN)?;
-        for child in &self.0 {
-            children.push(child.share()?)?;
-        }
-        Ok(Branch(children))
-    }
-
-    fn freeze(&mut self) {
-        self.0.iter_mut().filter(|child| child.is_own()).for_each(Child::freeze);
+        self.ends.trim();
+        self.bytes.trim();
+        self.shared.trim();
     }
 }

@@ -6,9 +6,10 @@
 //! was the last one. A snapshot shares all parts with the next one except those that an edit changed.
 
 use crate::hash;
-use crate::link::{Link, Node};
+use crate::link::Node;
 use crate::map::Map;
-use crate::mem::{OutOfMemory, Vec};
+use crate::mem::OutOfMemory;
+use crate::slots::Slots;
 
 /// What a table can hold.
 pub(crate) trait Part: Node {
@@ -20,7 +21,7 @@ pub(crate) trait Part: Node {
 
 /// The table.
 pub(crate) struct Table<T> {
-    parts: Map<Link<T>>,
+    parts: Slots<T>,
     names: Map<u32>,
     /// The slot of the next part.
     next: u32,
@@ -31,13 +32,13 @@ pub(crate) struct Table<T> {
 
 impl<T: Part> Table<T> {
     pub(crate) const fn new(seed: u64) -> Self {
-        Table { parts: Map::new(), names: Map::new(), next: 0, seed, bytes: 0 }
+        Table { parts: Slots::new(), names: Map::new(), next: 0, seed, bytes: 0 }
     }
 
     /// The part in `slot`.
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&T> {
-        self.parts.get(slot).next().map(Link::get)
+        self.parts.get(slot)
     }
 
     /// All parts with their slots, oldest first.
@@ -64,11 +65,10 @@ impl<T: Part> Table<T> {
         slot: u32,
         change: impl FnOnce(&mut T) -> Result<R, E>,
     ) -> Result<Option<R>, E> {
-        let Some(link) = self.parts.edit(slot, |_| true)? else {
+        let Some(part) = self.parts.edit(slot)? else {
             return Ok(None);
         };
-        let before = link.get().bytes();
-        let part = link.edit()?;
+        let before = part.bytes();
         let result = change(part);
         let after = part.bytes();
         self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
@@ -93,10 +93,10 @@ impl<T: Part> Table<T> {
         let after = slot.checked_add(1).ok_or(OutOfMemory)?;
         let hash = part.name().map(|name| self.hash(name));
         let bytes = part.bytes();
-        self.parts.insert(slot, Link::new(part)?)?;
+        self.parts.insert(slot, part)?;
         if let Some(hash) = hash {
             if let Err(error) = self.names.insert(hash, slot) {
-                self.parts.remove(slot, |_| true)?;
+                self.parts.remove(slot)?;
                 return Err(error);
             }
         }
@@ -136,7 +136,7 @@ impl<T: Part> Table<T> {
             return Ok(());
         };
         self.unname(slot)?;
-        self.parts.remove(slot, |_| true)?;
+        self.parts.remove(slot)?;
         self.bytes = self.bytes.saturating_sub(bytes);
         while self.next > 0 && self.get(self.next.wrapping_sub(1)).is_none() {
             self.next = self.next.wrapping_sub(1);
@@ -167,16 +167,5 @@ impl<T: Part> Table<T> {
     /// Bytes of the table and its parts.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes.saturating_add(self.parts.bytes()).saturating_add(self.names.bytes())
-    }
-}
-
-/// Gives unused memory of a list back if a smaller list can be allocated for the moment.
-pub(crate) fn trim<T: Clone>(list: &mut Vec<T>) {
-    if list.is_empty() {
-        list.clear();
-    } else if list.capacity_bytes() > list.len().saturating_mul(core::mem::size_of::<T>()) {
-        if let Ok(exact) = list.try_clone() {
-            *list = exact;
-        }
     }
 }
