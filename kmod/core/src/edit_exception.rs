@@ -39,24 +39,22 @@ impl Edit {
         Ok(())
     }
 
-    /// Adds a directive, or does nothing if it is there.
-    pub(crate) fn add_directive(&mut self, directive: &Directive<'_>) -> Result<(), OutOfMemory> {
+    /// Adds a directive, or does nothing if it is there. True if it was added.
+    pub(crate) fn add_directive(&mut self, directive: &Directive<'_>) -> Result<bool, OutOfMemory> {
         let policy = &mut self.policy;
         match *directive {
             Directive::Rule { keep: true, .. } => policy.exceptions.edit()?.keep.add(directive),
             Directive::Rule { .. } => policy.exceptions.edit()?.initialize.add(directive),
-            Directive::AllowRead(word) => policy.exceptions.edit()?.global_reads.add(word, None).map(drop),
-            Directive::AllowEnv(word) => policy.exceptions.edit()?.global_envs.add(word, None).map(drop),
-            Directive::FilePattern(word) => policy.exceptions.edit()?.file_patterns.add(word, None).map(drop),
-            Directive::DenyRewrite(word) => policy.exceptions.edit()?.rewrites.add(word, None).map(drop),
-            Directive::Aggregator(from, to) => {
-                policy.exceptions.edit()?.aggregators.add(from, Some(to)).map(drop)
-            }
+            Directive::AllowRead(word) => policy.exceptions.edit()?.global_reads.add(word, None),
+            Directive::AllowEnv(word) => policy.exceptions.edit()?.global_envs.add(word, None),
+            Directive::FilePattern(word) => policy.exceptions.edit()?.file_patterns.add(word, None),
+            Directive::DenyRewrite(word) => policy.exceptions.edit()?.rewrites.add(word, None),
+            Directive::Aggregator(from, to) => policy.exceptions.edit()?.aggregators.add(from, Some(to)),
             Directive::DenyAutobind(from, to) => {
                 if policy.exceptions.get().autobind.contains(&(from, to)) {
-                    return Ok(());
+                    return Ok(false);
                 }
-                policy.exceptions.edit()?.autobind.push((from, to))
+                policy.exceptions.edit()?.autobind.push((from, to)).map(|()| true)
             }
             Directive::PathGroup(name, word) => {
                 let id = GroupId(slot(&mut policy.path_groups, name)?);
@@ -66,18 +64,18 @@ impl Edit {
                 let id = GroupId(slot(&mut policy.number_groups, name)?);
                 self.member(GroupKind::Number, id, |edit| {
                     if edit.policy.number_group(id).is_some_and(|group| group.members().contains(&range)) {
-                        return Ok(());
+                        return Ok(false);
                     }
-                    edit.policy.number_groups.change(id.0, |group| group.add(range)).map(drop)
+                    edit.policy.number_groups.change(id.0, |group| group.add(range)).map(|_| true)
                 })
             }
             Directive::AddressGroup(name, range) => {
                 let id = GroupId(slot(&mut policy.address_groups, name)?);
                 self.member(GroupKind::Address, id, |edit| {
                     if edit.policy.address_group_members(id).contains(&range) {
-                        return Ok(());
+                        return Ok(false);
                     }
-                    edit.policy.address_groups.change(id.0, |group| group.members.push(range)).map(drop)
+                    edit.policy.address_groups.change(id.0, |group| group.members.push(range)).map(|_| true)
                 })
             }
         }
@@ -137,12 +135,12 @@ impl Edit {
     }
 
     /// Changes the members of a group, which is gone afterwards if nothing is left of it.
-    fn member(
+    fn member<T>(
         &mut self,
         kind: GroupKind,
         id: GroupId,
-        change: impl FnOnce(&mut Edit) -> Result<(), OutOfMemory>,
-    ) -> Result<(), OutOfMemory> {
+        change: impl FnOnce(&mut Edit) -> Result<T, OutOfMemory>,
+    ) -> Result<T, OutOfMemory> {
         let result = change(self);
         self.release(kind, id)?;
         result
@@ -160,9 +158,9 @@ impl Edit {
         found
     }
 
-    fn add_path(&mut self, id: GroupId, word: &[u8]) -> Result<(), OutOfMemory> {
+    fn add_path(&mut self, id: GroupId, word: &[u8]) -> Result<bool, OutOfMemory> {
         if self.find_path(id, word).is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let mut record = Vec::with_capacity(word.len().saturating_add(4))?;
         record.extend_from_slice(&id.0.to_le_bytes())?;
@@ -179,7 +177,7 @@ impl Edit {
         if added.is_err() {
             policy.path_members.remove(number)?;
         }
-        added
+        added.map(|()| true)
     }
 
     fn remove_path(&mut self, id: GroupId, word: &[u8]) -> Result<(), OutOfMemory> {

@@ -44,13 +44,13 @@ impl Rules {
         self.keys.get(self.key(rule)).copied().find(is)
     }
 
-    /// Adds a rule, or does nothing if it is there.
+    /// Adds a rule, or does nothing if it is there. True if it was added.
     ///
     /// # Errors
     /// Out of memory; nothing changed.
-    pub(crate) fn add(&mut self, rule: &Directive<'_>) -> Result<(), OutOfMemory> {
+    pub(crate) fn add(&mut self, rule: &Directive<'_>) -> Result<bool, OutOfMemory> {
         if self.find(rule).is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let mut line = Vec::new();
         print(rule, &mut line)?;
@@ -59,7 +59,7 @@ impl Rules {
             self.records.remove(number)?;
             return Err(error);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Deletes a rule; does nothing if it is not there.

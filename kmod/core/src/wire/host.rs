@@ -62,7 +62,7 @@ pub struct Image {
     pub aggregators: Vec<(Bytes, Bytes)>,
     /// `deny_autobind`
     pub autobind: Vec<(u16, u16)>,
-    /// All different conditions.
+    /// All different conditions, in the order in which entries first have them.
     pub conditions: Vec<Condition>,
     /// The domains, `<kernel>` first.
     pub domains: Vec<Domain>,

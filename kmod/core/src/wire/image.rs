@@ -7,7 +7,8 @@
 //! once, and a condition is checked once. Words stand where they are used: few are used twice.
 //!
 //! What is built is built by the same parts that a written line goes through. An image says each thing once, in the order
-//! in which it prints; one that repeats itself is rejected, where text would be merged.
+//! in which it prints, and conditions in the order in which entries first have them; one that repeats itself is rejected,
+//! where text would be merged. So the image of the policy that was loaded has the same bytes.
 
 use super::codec::Reader;
 use super::{sha256, HEADER, MAGIC, VERSION};
@@ -279,7 +280,11 @@ fn groups(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<[usize; 3], Flaw> 
 
 fn add(edit: &mut Edit, directive: &Directive<'_>) -> Result<(), Flaw> {
     directive.check()?;
-    Ok(edit.add_directive(directive)?)
+    if edit.add_directive(directive)? {
+        Ok(())
+    } else {
+        Err(Flaw::Duplicate)
+    }
 }
 
 fn exceptions(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
@@ -308,6 +313,8 @@ fn exceptions(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
 /// What entries refer to, and how often.
 struct Tables {
     conditions: Vec<Shared>,
+    /// How many of the conditions an entry has: they stand in the order in which entries first have them.
+    used: u32,
     /// How often each group is mentioned, by kind.
     mentions: [Vec<u32>; 3],
     /// The bits that there are, by class.
@@ -335,7 +342,7 @@ impl Tables {
                 *mask = class.operations().fold(0, |mask, operation| mask | operation.bit());
             }
         }
-        Ok(Tables { conditions: Vec::new(), mentions, bits })
+        Ok(Tables { conditions: Vec::new(), used: 0, mentions, bits })
     }
 
     fn mention(&mut self, kind: GroupKind, number: u32) -> Result<GroupId, Flaw> {
@@ -571,6 +578,12 @@ fn add_entry(reader: &mut Reader<'_>, domain: &mut Domain, tables: &mut Tables) 
         None => None,
         Some(number) => {
             let shared = tables.conditions.get_mut(number as usize).ok_or(Flaw::Reference)?;
+            if shared.users == 0 {
+                if number != tables.used {
+                    return Err(Flaw::Order);
+                }
+                tables.used = tables.used.saturating_add(1);
+            }
             shared.users = shared.users.saturating_add(1);
             Some(shared.condition.clone())
         }

@@ -123,7 +123,9 @@ fn entries_of_a_loaded_policy_can_be_deleted() {
 /// An error, or a policy that prints, compiles and loads again.
 fn survives(image: &[u8], place: &str) {
     if let Ok(policy) = load(image, KEY, 0) {
-        let again = loaded(&compile(&policy).expect("memory"), place);
+        let compiled = compile(&policy).expect("memory");
+        assert_eq!(*compiled, *image, "{place}: another image");
+        let again = loaded(&compiled, place);
         // A comment may have any bytes from 0x80 on (quirk Q30).
         let mut profiles = Text::new();
         policy.print_profiles(&mut profiles).expect("memory");
@@ -263,6 +265,69 @@ fn what_text_cannot_say_is_rejected() {
         image.conditions[0].tests[0] =
             Test::Value { left: Value::Range(range), negated: false, right: Value::Range(range) };
     });
+}
+
+/// What text would merge, or number anew, is no image: what loads is what is compiled again.
+#[test]
+fn what_is_there_twice_or_out_of_order_is_rejected() {
+    let good = Image::from_bytes(&compile(&everything()).expect("memory")).expect("an image");
+    let flaw = |image: &Image| {
+        let error = load(&image.to_bytes().expect("small"), KEY, 0).err();
+        error.map_or("", |error| error.flaw.message())
+    };
+    let rejected = |what: &str, expected: Flaw, change: &dyn Fn(&mut Image)| {
+        let mut image = good.clone();
+        change(&mut image);
+        assert!(image != good, "{what}");
+        assert_eq!(flaw(&image), expected.message(), "{what}");
+    };
+    /// The first one again, at the end.
+    fn again<T: Clone>(list: &mut Vec<T>) {
+        let first = list.first().expect("everything is in it").clone();
+        list.push(first);
+    }
+    type Change<'a> = &'a dyn Fn(&mut Image);
+    let lists: [(&str, Change<'_>); 12] = [
+        ("keep_domain", &|image| again(&mut image.keep)),
+        ("initialize_domain", &|image| again(&mut image.initialize)),
+        ("no_initialize_domain", &|image| image.initialize.push(image.initialize[1].clone())),
+        ("allow_read", &|image| again(&mut image.global_reads)),
+        ("allow_env", &|image| again(&mut image.global_envs)),
+        ("file_pattern", &|image| again(&mut image.file_patterns)),
+        ("deny_rewrite", &|image| again(&mut image.rewrites)),
+        ("aggregator", &|image| again(&mut image.aggregators)),
+        ("deny_autobind", &|image| again(&mut image.autobind)),
+        ("path_group", &|image| again(&mut image.path_groups[0].1)),
+        ("number_group", &|image| again(&mut image.number_groups[0].1)),
+        ("address_group", &|image| again(&mut image.address_groups[0].1)),
+    ];
+    for (what, change) in lists {
+        rejected(what, Flaw::Duplicate, change);
+    }
+    // The same conditions under each other's number.
+    rejected("the order of conditions", Flaw::Order, &|image| {
+        image.conditions.swap(0, 1);
+        let entries = image.domains.iter_mut().flat_map(|domain| &mut domain.entries);
+        for number in entries.filter_map(|entry| entry.condition.as_mut()).filter(|number| **number < 2) {
+            *number = 1 - *number;
+        }
+    });
+
+    // What looks alike is not the same: another program for the same name (reference 3.3), another radix (1.5), the same
+    // member of another group, the other form of a rule.
+    let mut image = good.clone();
+    image.aggregators.push((image.aggregators[0].0.clone(), b"/other".to_vec()));
+    let mut member = image.number_groups[0].1[0];
+    member.min.radix = host::Radix::Octal;
+    image.number_groups[0].1.push(member);
+    let words = image.path_groups[0].1.clone();
+    image.path_groups.push((b"OTHER".to_vec(), words));
+    let mut rule = image.initialize[0].clone();
+    rule.negative = !rule.negative;
+    image.initialize.push(rule);
+    image.autobind.push((80, 81));
+    let bytes = image.to_bytes().expect("small");
+    assert_eq!(*compile(&loaded(&bytes, "alike")).expect("memory"), *bytes);
 }
 
 #[test]
