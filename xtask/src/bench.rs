@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use clap::Subcommand;
 
 use crate::cache;
@@ -128,11 +128,17 @@ fn limit(budget: &str, values: &HashMap<String, u64>) -> Result<Option<u64>> {
     if let Some(most) = budget.strip_prefix("at-most ") {
         return Ok(Some(most.parse()?));
     }
-    let Some((percent, base)) = budget.strip_prefix("percent ").and_then(|rest| rest.split_once(' ')) else {
+    let mut words = budget.splitn(3, ' ');
+    let (Some(kind), Some(number), Some(base)) = (words.next(), words.next(), words.next()) else {
         return Ok(None);
     };
     let base = values.get(base).with_context(|| format!("there is no case {base} before this one"))?;
-    Ok(Some(base * percent.parse::<u64>()? / 100))
+    let number: u64 = number.parse()?;
+    match kind {
+        "percent" => Ok(Some(base * number / 100)),
+        "more" => Ok(Some(base + number)),
+        _ => bail!("the budget {budget} is none that this version knows"),
+    }
 }
 
 /// Sums up a profile: instructions of the program, and those of the C library's allocator.
@@ -189,6 +195,7 @@ mod tests {
         assert_eq!(limit("stated", &values).unwrap(), None);
         assert_eq!(limit("at-most 600", &values).unwrap(), Some(600));
         assert_eq!(limit("percent 110 hit, a b", &values).unwrap(), Some(627));
+        assert_eq!(limit("more 40 hit, a b", &values).unwrap(), Some(610));
         assert!(limit("percent 110 hit, c", &values).is_err());
     }
 

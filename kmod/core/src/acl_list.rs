@@ -17,7 +17,7 @@ use crate::hash;
 use crate::map::Map;
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::name::Name;
-use crate::path_index::{Hit, PathIndex, Visit};
+use crate::path_index::{self, Hit, PathIndex, Visit};
 use crate::pattern;
 use crate::policy::Policy;
 use crate::record;
@@ -48,10 +48,8 @@ pub(crate) struct Granted {
 /// How an entry is found: made once, used for the search and for what follows.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
-    /// By the hash of a word without wildcards.
-    Plain(u32),
-    /// By a word with wildcards.
-    Pattern(&'a [u8]),
+    /// By a word.
+    Word(path_index::Place<'a>),
     /// By a hash of [`other_key`].
     Other(u32),
 }
@@ -76,7 +74,7 @@ impl AclList {
 
     /// All entries in list order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.records.iter().filter_map(|record| Entry::read(record.bytes, record.shared))
+        self.records.iter().filter_map(|record| Entry::read(record.bytes, record.shared.as_ref()))
     }
 
     /// Bytes of memory of the list, without its conditions, which are shared.
@@ -112,11 +110,7 @@ impl AclList {
     }
 
     fn word_place<'a>(&self, word: &'a [u8]) -> Place<'a> {
-        if pattern::skip_units(word).is_empty() {
-            Place::Plain(self.paths.hash(word))
-        } else {
-            Place::Pattern(word)
-        }
+        Place::Word(self.paths.place(word))
     }
 
     /// The number and the bits of the entry with the arguments of a record, whose bits do not count, and this condition;
@@ -133,7 +127,7 @@ impl AclList {
             if let Some(old) = self.records.get(number) {
                 match entry::header(old.bytes) {
                     Some((old_class, bits, args))
-                        if old_class == class && args == wanted && same(old.shared, condition) =>
+                        if old_class == class && args == wanted && same(old.shared.as_ref(), condition) =>
                     {
                         found = Some((number, bits));
                     }
@@ -143,8 +137,7 @@ impl AclList {
             found.is_some()
         };
         match place {
-            Place::Plain(hash) => self.paths.exact_plain(hash, &mut visit),
-            Place::Pattern(word) => self.paths.exact(word, &mut visit),
+            Place::Word(place) => self.paths.exact(place, &mut visit),
             Place::Other(hash) => {
                 let _ = self.others.get(hash).any(|number| visit(*number));
             }
@@ -166,8 +159,7 @@ impl AclList {
         let sets = condition.as_ref().is_some_and(|condition| sets(condition));
         let number = self.records.push(record, condition)?;
         let added = match place {
-            Place::Plain(hash) => self.paths.insert_plain(hash, number),
-            Place::Pattern(word) => self.paths.insert(word, number),
+            Place::Word(place) => self.paths.insert(place, number),
             Place::Other(hash) => self.others.insert(hash, number),
         };
         if let Err(error) = added {
@@ -204,10 +196,9 @@ impl AclList {
         args: &Args<'_, GroupId>,
         record: &[u8],
     ) -> Result<Option<Arc<Condition>>, OutOfMemory> {
-        let condition = self.records.get(number).and_then(|record| record.shared.cloned());
+        let condition = self.records.get(number).and_then(|record| record.shared.clone());
         match self.place(args) {
-            Place::Plain(hash) => self.paths.remove_plain(hash, number)?,
-            Place::Pattern(word) => self.paths.remove(word, number)?,
+            Place::Word(place) => self.paths.remove(place, number)?,
             Place::Other(hash) => drop(self.others.remove(hash, |old| *old == number)?),
         }
         self.records.remove(number)?;
@@ -250,8 +241,8 @@ impl AclList {
     pub(crate) fn compact(&self) -> Result<Self, OutOfMemory> {
         let mut list = AclList::new(self.seed);
         for record in self.records.iter() {
-            if let Some(entry) = Entry::read(record.bytes, record.shared) {
-                list.add(list.place(&entry.args), &entry.args, record.bytes, record.shared.cloned())?;
+            if let Some(entry) = Entry::read(record.bytes, record.shared.as_ref()) {
+                list.add(list.place(&entry.args), &entry.args, record.bytes, record.shared.clone())?;
             }
         }
         Ok(list)
@@ -262,7 +253,7 @@ impl AclList {
         let mut numbers = self.others.get(other_key(self.seed, HANDLER, 0));
         numbers.find_map(|number| {
             let record = self.records.get(*number)?;
-            match Entry::read(record.bytes, record.shared)? {
+            match Entry::read(record.bytes, record.shared.as_ref())? {
                 Entry { class: found, args: Args::Handler(program), .. } if found == class => {
                     Some((*number, program))
                 }
@@ -274,7 +265,7 @@ impl AclList {
     /// The arguments and the condition of each entry: what must be given back when the list goes.
     pub(crate) fn owners(&self) -> impl Iterator<Item = (Args<'_, GroupId>, Option<Arc<Condition>>)> {
         self.records.iter().filter_map(|record| {
-            Some((Entry::read(record.bytes, record.shared)?.args, record.shared.cloned()))
+            Some((Entry::read(record.bytes, record.shared.as_ref())?.args, record.shared.clone()))
         })
     }
 
@@ -323,7 +314,11 @@ impl AclList {
                 }
             }
         }
-        let (_, set) = search.best?;
+        let (_, condition) = search.best?;
+        let set = match condition {
+            Some(condition) if self.setting > 0 => condition.assignments(),
+            _ => [None; 3],
+        };
         Some(Granted { set })
     }
 
@@ -390,11 +385,11 @@ struct Search<'a> {
     request: &'a Request<'a>,
     class: Class,
     bit: u16,
-    /// The number of the first entry that grants, so far, and what it sets.
-    best: Option<(u32, [Option<u8>; 3])>,
+    /// The number of the first entry that grants, so far, and its condition.
+    best: Option<(u32, Option<&'a Condition>)>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
     /// Entries found by a path. True if too many words match in part.
     fn path(&mut self, name: Name<'_>, wildcards: bool) -> bool {
         let list = self.list;
@@ -449,7 +444,7 @@ impl Search<'_> {
 
     /// Tries an entry. True when the search is over.
     #[inline]
-    fn record(&mut self, record: &Record<'_, Arc<Condition>>, known: bool) -> bool {
+    fn record(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) -> bool {
         if self.best.is_some_and(|(best, _)| best < record.number) {
             return false;
         }
@@ -463,15 +458,23 @@ impl Search<'_> {
                 let wildcards = !matches!(op, PathOp::Execute | PathOp::Transit);
                 known || word == path.as_bytes() || (wildcards && pattern::matches_word(*path, word))
             }
-            _ => Entry::read(record.bytes, None)
-                .is_some_and(|entry| entry.matches(self.policy, self.request, known)),
+            _ => self.arguments_match(record.bytes, known),
         };
-        if !matches || record.shared.is_some_and(|condition| !condition.is_true(self.facts, self.policy)) {
+        if !matches {
             return false;
         }
-        let set = record.shared.map_or([None; 3], |condition| condition.assignments());
-        self.best = Some((record.number, set));
+        let condition = record.shared.as_deref();
+        if condition.is_some_and(|condition| !condition.is_true(self.facts, self.policy)) {
+            return false;
+        }
+        self.best = Some((record.number, condition));
         self.list.setting == 0
+    }
+
+    /// Not inlined: the arguments need room on the stack, and most entries do not come here.
+    #[inline(never)]
+    fn arguments_match(&self, record: &[u8], known: bool) -> bool {
+        Entry::read(record, None).is_some_and(|entry| entry.matches(self.policy, self.request, known))
     }
 }
 

@@ -58,8 +58,8 @@ impl Component {
     /// Out of memory.
     pub(crate) fn new(text: &[u8], head: bool) -> Result<Self, OutOfMemory> {
         let (inner, repeats) = strip(text);
-        let skip =
-            if head && !repeats { inner.len().saturating_sub(pattern::skip_units(inner).len()) } else { 0 };
+        let units = || inner.len().saturating_sub(pattern::skip_units(inner).len());
+        let skip = if head && !repeats { units() } else { 0 };
         let mut owned = Vec::with_capacity(inner.len())?;
         owned.extend_from_slice(inner)?;
         Ok(Component { text: owned, repeats, skip: skip as u32, shape: Shape::of(inner) })
@@ -185,14 +185,15 @@ fn strip(text: &[u8]) -> (&[u8], bool) {
 
 fn key(text: &[u8], seed: u64) -> (Key, u32) {
     let rest = pattern::skip_units(text);
-    if rest.is_empty() && !text.is_empty() {
-        return (Key::Whole, whole_hash(text, seed));
-    }
-    if text.is_empty() {
-        return (Key::Whole, whole_hash(text, seed));
+    let prefix = text.len().saturating_sub(rest.len());
+    match rest {
+        [] => return (Key::Whole, whole_hash(text, seed)),
+        // The commonest ends, where nothing else needs to be looked for.
+        br"\*" if prefix == 0 => return (Key::Bare, bare_hash(seed)),
+        br"\*" => return (Key::Prefix(prefix as u32), prefix_hash(pattern::cut(text, prefix).0, seed)),
+        _ => {}
     }
     let (first, _) = pattern::split_minus(text);
-    let prefix = text.len().saturating_sub(rest.len());
     // The literal parts behind the first wildcard; the last one is the end.
     let mut best = pattern::cut(first, prefix).0;
     let mut kind = Key::Prefix(prefix as u32);
@@ -259,10 +260,13 @@ fn window(bytes: &[u8]) -> u64 {
 
 impl Shape {
     fn of(text: &[u8]) -> Shape {
-        if text == br"\*" {
-            return Shape::All;
-        }
         let rest = pattern::skip_units(text);
+        if rest == br"\*" {
+            return match text.len().saturating_sub(rest.len()) {
+                0 => Shape::All,
+                prefix => Shape::Run { prefix: prefix as u32, suffix: 0, class: Class::Any, least: 0 },
+            };
+        }
         let Some((element, tail)) = crate::name::next_element(rest) else {
             return Shape::General;
         };

@@ -544,7 +544,7 @@ impl Edit {
     pub fn profile_line(&mut self, line: &[u8]) -> Result<(), EditError> {
         let before = self.memory_before();
         let old = self.policy.profiles.share()?;
-        self.policy.profiles.line(line)?;
+        self.policy.profiles.edit()?.line(line)?;
         if self.is_over(before) {
             self.policy.profiles = old;
             return Err(EditError::Quota);

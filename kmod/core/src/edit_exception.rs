@@ -5,7 +5,6 @@ use crate::directive::Directive;
 use crate::edit::{strip_delete, Edit, EditError};
 use crate::group::{Group, GroupId, GroupKind, Members};
 use crate::mem::{OutOfMemory, Vec};
-use crate::policy::Policy;
 use crate::table::Table;
 use crate::text::Normal;
 
@@ -57,25 +56,30 @@ impl Edit {
                 policy.exceptions.edit()?.autobind.push((from, to)).map(|()| true)
             }
             Directive::PathGroup(name, word) => {
-                let id = GroupId(slot(&mut policy.path_groups, name)?);
+                let id = GroupId(slot(&mut policy.groups.edit()?.paths, name)?);
                 self.member(GroupKind::Path, id, |edit| edit.add_path(id, word))
             }
             Directive::NumberGroup(name, range) => {
-                let id = GroupId(slot(&mut policy.number_groups, name)?);
+                let id = GroupId(slot(&mut policy.groups.edit()?.numbers, name)?);
                 self.member(GroupKind::Number, id, |edit| {
                     if edit.policy.number_group(id).is_some_and(|group| group.members().contains(&range)) {
                         return Ok(false);
                     }
-                    edit.policy.number_groups.change(id.0, |group| group.add(range)).map(|_| true)
+                    edit.policy.groups.edit()?.numbers.change(id.0, |group| group.add(range)).map(|_| true)
                 })
             }
             Directive::AddressGroup(name, range) => {
-                let id = GroupId(slot(&mut policy.address_groups, name)?);
+                let id = GroupId(slot(&mut policy.groups.edit()?.addresses, name)?);
                 self.member(GroupKind::Address, id, |edit| {
                     if edit.policy.address_group_members(id).contains(&range) {
                         return Ok(false);
                     }
-                    edit.policy.address_groups.change(id.0, |group| group.members.push(range)).map(|_| true)
+                    edit.policy
+                        .groups
+                        .edit()?
+                        .addresses
+                        .change(id.0, |group| group.members.push(range))
+                        .map(|_| true)
                 })
             }
         }
@@ -98,33 +102,42 @@ impl Edit {
                 }
                 Ok(())
             }
-            Directive::PathGroup(name, word) => match policy.path_groups.find(name) {
+            Directive::PathGroup(name, word) => match policy.groups.get().paths.find(name) {
                 Some(slot) => {
                     let id = GroupId(slot);
                     self.member(GroupKind::Path, id, |edit| edit.remove_path(id, word))
                 }
                 None => Ok(()),
             },
-            Directive::NumberGroup(name, range) => match policy.number_groups.find(name) {
+            Directive::NumberGroup(name, range) => match policy.groups.get().numbers.find(name) {
                 Some(slot) => self.member(GroupKind::Number, GroupId(slot), |edit| {
                     let members =
                         edit.policy.number_group(GroupId(slot)).map_or(&[][..], |group| group.members());
                     match members.iter().position(|old| *old == range) {
-                        Some(place) => {
-                            edit.policy.number_groups.change(slot, |group| group.remove(place)).map(drop)
-                        }
+                        Some(place) => edit
+                            .policy
+                            .groups
+                            .edit()?
+                            .numbers
+                            .change(slot, |group| group.remove(place))
+                            .map(drop),
                         None => Ok(()),
                     }
                 }),
                 None => Ok(()),
             },
-            Directive::AddressGroup(name, range) => match policy.address_groups.find(name) {
+            Directive::AddressGroup(name, range) => match policy.groups.get().addresses.find(name) {
                 Some(slot) => self.member(GroupKind::Address, GroupId(slot), |edit| {
                     let members = edit.policy.address_group_members(GroupId(slot));
                     match members.iter().position(|old| *old == range) {
                         Some(place) => {
                             let remove = |group: &mut Group<Vec<_>>| Ok(group.members.remove(place));
-                            edit.policy.address_groups.change::<_, OutOfMemory>(slot, remove).map(drop)
+                            edit.policy
+                                .groups
+                                .edit()?
+                                .addresses
+                                .change::<_, OutOfMemory>(slot, remove)
+                                .map(drop)
                         }
                         None => Ok(()),
                     }
@@ -149,7 +162,8 @@ impl Edit {
     /// The number of a member of a path group.
     fn find_path(&self, id: GroupId, word: &[u8]) -> Option<u32> {
         let mut found = None;
-        self.policy.path_member_index.exact(word, &mut |number| {
+        let index = &self.policy.groups.get().path_member_index;
+        index.exact(index.place(word), &mut |number| {
             if self.policy.path_member(number) == Some((id, word)) {
                 found = Some(number);
             }
@@ -165,17 +179,18 @@ impl Edit {
         let mut record = Vec::with_capacity(word.len().saturating_add(4))?;
         record.extend_from_slice(&id.0.to_le_bytes())?;
         record.extend_from_slice(word)?;
-        let policy = &mut self.policy;
-        let number = policy.path_members.push(&record, None)?;
-        let mut added = policy.path_member_index.insert(word, number);
+        let groups = self.policy.groups.edit()?;
+        let place = groups.path_member_index.place(word);
+        let number = groups.path_members.push(&record, None)?;
+        let mut added = groups.path_member_index.insert(place, number);
         if added.is_ok() {
-            added = policy.path_groups.change(id.0, |group| group.members.push(number)).map(drop);
+            added = groups.paths.change(id.0, |group| group.members.push(number)).map(drop);
             if added.is_err() {
-                policy.path_member_index.remove(word, number)?;
+                groups.path_member_index.remove(place, number)?;
             }
         }
         if added.is_err() {
-            policy.path_members.remove(number)?;
+            groups.path_members.remove(number)?;
         }
         added.map(|()| true)
     }
@@ -184,15 +199,15 @@ impl Edit {
         let Some(number) = self.find_path(id, word) else {
             return Ok(());
         };
-        let policy: &mut Policy = &mut self.policy;
-        policy.path_groups.change::<_, OutOfMemory>(id.0, |group| {
+        let groups = self.policy.groups.edit()?;
+        groups.paths.change::<_, OutOfMemory>(id.0, |group| {
             if let Some(place) = group.members.iter().position(|old| *old == number) {
                 group.members.remove(place);
             }
             Ok(())
         })?;
-        policy.path_member_index.remove(word, number)?;
-        policy.path_members.remove(number)
+        groups.path_member_index.remove(groups.path_member_index.place(word), number)?;
+        groups.path_members.remove(number)
     }
 
     /// The group of a name, created if that is wanted.
@@ -204,16 +219,16 @@ impl Edit {
     ) -> Result<Option<GroupId>, OutOfMemory> {
         let policy = &mut self.policy;
         let found = match kind {
-            GroupKind::Path => policy.path_groups.find(name),
-            GroupKind::Number => policy.number_groups.find(name),
-            GroupKind::Address => policy.address_groups.find(name),
+            GroupKind::Path => policy.groups.get().paths.find(name),
+            GroupKind::Number => policy.groups.get().numbers.find(name),
+            GroupKind::Address => policy.groups.get().addresses.find(name),
         };
         let slot = match (found, kind) {
             (None, _) if !create => return Ok(None),
             (Some(slot), _) => slot,
-            (None, GroupKind::Path) => slot(&mut policy.path_groups, name)?,
-            (None, GroupKind::Number) => slot(&mut policy.number_groups, name)?,
-            (None, GroupKind::Address) => slot(&mut policy.address_groups, name)?,
+            (None, GroupKind::Path) => slot(&mut policy.groups.edit()?.paths, name)?,
+            (None, GroupKind::Number) => slot(&mut policy.groups.edit()?.numbers, name)?,
+            (None, GroupKind::Address) => slot(&mut policy.groups.edit()?.addresses, name)?,
         };
         Ok(Some(GroupId(slot)))
     }
@@ -229,9 +244,9 @@ impl Edit {
             table.change(id.0, change).map(drop)
         }
         match kind {
-            GroupKind::Path => step(&mut self.policy.path_groups, id, more)?,
-            GroupKind::Number => step(&mut self.policy.number_groups, id, more)?,
-            GroupKind::Address => step(&mut self.policy.address_groups, id, more)?,
+            GroupKind::Path => step(&mut self.policy.groups.edit()?.paths, id, more)?,
+            GroupKind::Number => step(&mut self.policy.groups.edit()?.numbers, id, more)?,
+            GroupKind::Address => step(&mut self.policy.groups.edit()?.addresses, id, more)?,
         }
         if more {
             return Ok(());
@@ -248,9 +263,9 @@ impl Edit {
             Ok(())
         }
         match kind {
-            GroupKind::Path => drop_unused(&mut self.policy.path_groups, id),
-            GroupKind::Number => drop_unused(&mut self.policy.number_groups, id),
-            GroupKind::Address => drop_unused(&mut self.policy.address_groups, id),
+            GroupKind::Path => drop_unused(&mut self.policy.groups.edit()?.paths, id),
+            GroupKind::Number => drop_unused(&mut self.policy.groups.edit()?.numbers, id),
+            GroupKind::Address => drop_unused(&mut self.policy.groups.edit()?.addresses, id),
         }
     }
 

@@ -29,6 +29,7 @@ pub mod entry;
 mod exceptions;
 pub mod facts;
 pub mod group;
+mod groups;
 mod hash;
 #[cfg(not(sekisho_kernel))]
 mod host;

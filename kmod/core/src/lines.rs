@@ -6,7 +6,7 @@
 
 use crate::mem::{OutOfMemory, Vec};
 use crate::name::Name;
-use crate::path_index::{Hit, PathIndex, Visit};
+use crate::path_index::{Hit, PathIndex, Place, Visit};
 use crate::pattern;
 use crate::records::Records;
 use crate::text::Sink;
@@ -27,7 +27,8 @@ impl Lines {
     /// # Errors
     /// Out of memory; nothing changed.
     pub(crate) fn add(&mut self, first: &[u8], second: Option<&[u8]>) -> Result<bool, OutOfMemory> {
-        if self.find(first, second).is_some() {
+        let place = self.index.place(first);
+        if self.find(place, first, second).is_some() {
             return Ok(false);
         }
         let mut record =
@@ -38,7 +39,7 @@ impl Lines {
             record.extend_from_slice(second)?;
         }
         let number = self.records.push(&record, None)?;
-        if let Err(error) = self.index.insert(first, number) {
+        if let Err(error) = self.index.insert(place, number) {
             self.records.remove(number)?;
             return Err(error);
         }
@@ -50,16 +51,17 @@ impl Lines {
     /// # Errors
     /// Out of memory; nothing changed.
     pub(crate) fn delete(&mut self, first: &[u8], second: Option<&[u8]>) -> Result<(), OutOfMemory> {
-        let Some(number) = self.find(first, second) else {
+        let place = self.index.place(first);
+        let Some(number) = self.find(place, first, second) else {
             return Ok(());
         };
-        self.index.remove(first, number)?;
+        self.index.remove(place, number)?;
         self.records.remove(number)
     }
 
-    fn find(&self, first: &[u8], second: Option<&[u8]>) -> Option<u32> {
+    fn find(&self, place: Place<'_>, first: &[u8], second: Option<&[u8]>) -> Option<u32> {
         let mut found = None;
-        self.index.exact(first, &mut |number| {
+        self.index.exact(place, &mut |number| {
             if self.line(number) == Some((first, second)) {
                 found = Some(number);
             }

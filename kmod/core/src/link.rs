@@ -21,6 +21,13 @@ pub(crate) trait Node: Sized {
     /// # Errors
     /// Out of memory.
     fn copy(&self) -> Result<Self, OutOfMemory>;
+    /// The copy as a new node.
+    ///
+    /// # Errors
+    /// Out of memory.
+    fn own_copy(&self) -> Result<UniqueArc<Self>, OutOfMemory> {
+        UniqueArc::new(self.copy()?)
+    }
     /// Makes everything below shared and gives unused memory back.
     fn freeze(&mut self);
 }
@@ -57,7 +64,7 @@ impl<T: Node> Link<T> {
     /// Out of memory; nothing changed.
     pub(crate) fn edit(&mut self) -> Result<&mut T, OutOfMemory> {
         if let Link::Shared(node) = self {
-            *self = Link::Own(UniqueArc::new(node.copy()?)?);
+            *self = Link::Own(node.own_copy()?);
         }
         match self {
             Link::Own(node) => node.get_mut(),
@@ -80,7 +87,7 @@ impl<T: Node> Link<T> {
     #[cold]
     #[inline(never)]
     fn duplicate(node: &T) -> Result<Self, OutOfMemory> {
-        Link::new(node.copy()?)
+        Ok(Link::Own(node.own_copy()?))
     }
 
     /// The same for a link that cannot be moved. When there is no memory for a moment, the node stays the edit's own,

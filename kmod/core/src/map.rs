@@ -10,8 +10,8 @@
 //! half a page becomes a page again. So removing gives back exactly what adding took.
 
 use crate::link::{Link, Node, SHARED};
-use crate::mem::{OutOfMemory, Vec};
-use crate::radix::{Branch, Change, Child, View, BITS};
+use crate::mem::{Arc, OutOfMemory, UniqueArc, Vec};
+use crate::radix::{self, Branch, Place, BITS};
 use core::mem::size_of;
 
 /// Values that a page holds before it becomes a branch.
@@ -38,7 +38,7 @@ pub(crate) trait Value: Sized {
             return;
         };
         for (hash, value) in core::mem::take(slots).into_values() {
-            if exact.push((hash, value.freeze())).is_err() {
+            if exact.push_reserved((hash, value.freeze())).is_err() {
                 return; // Never: there is room.
             }
         }
@@ -66,9 +66,32 @@ impl<T: Node> Value for Link<T> {
 
 /// The map.
 pub(crate) struct Map<V> {
-    root: Child<Page<V>>,
+    root: Child<V>,
     len: u32,
     bytes: usize,
+}
+
+/// A place in the tree. What stands there is shared or an edit's own, as behind a [`Link`]; two words in all.
+enum Child<V> {
+    Empty,
+    Page(Arc<Page<V>>),
+    OwnPage(UniqueArc<Page<V>>),
+    Branch(Arc<Branch<Child<V>>>),
+    OwnBranch(UniqueArc<Branch<Child<V>>>),
+}
+
+/// What stands in a place.
+enum View<'a, V> {
+    Empty,
+    Page(&'a Page<V>),
+    Branch(&'a Branch<Child<V>>),
+}
+
+/// What stands in a place, for changing.
+enum Change<'a, V> {
+    Empty,
+    Page(&'a mut Page<V>),
+    Branch(&'a mut Branch<Child<V>>),
 }
 
 /// Each value with its whole hash.
@@ -103,7 +126,7 @@ impl<V: Value> Map<V> {
         let slots = loop {
             match child.view() {
                 View::Empty => break &[][..],
-                View::Leaf(page) => break &page.0[..],
+                View::Page(page) => break &page.0[..],
                 View::Branch(branch) => match branch.at(bits) {
                     Some(below) => child = below,
                     None => break &[][..],
@@ -131,7 +154,7 @@ impl<V: Value> Map<V> {
         loop {
             match child.edit()? {
                 Change::Empty => return Ok(None),
-                Change::Leaf(page) => {
+                Change::Page(page) => {
                     let found = page.0.iter_mut().find(|slot| slot.0 == hash && wanted(&slot.1));
                     return Ok(found.map(|slot| &mut slot.1));
                 }
@@ -181,7 +204,9 @@ impl<V: Value> Map<V> {
     /// # Errors
     /// Out of memory.
     pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(Map { root: self.root.share()?, len: self.len, bytes: self.bytes })
+        let mut root = Child::Empty;
+        self.root.share_into(&mut root)?;
+        Ok(Map { root, len: self.len, bytes: self.bytes })
     }
 
     /// Makes everything shared.
@@ -196,25 +221,20 @@ impl<V: Value> Map<V> {
 }
 
 /// Adds a value below `child`, which stands `level` levels below the root; returns the bytes that took.
-fn insert<V: Value>(
-    child: &mut Child<Page<V>>,
-    hash: u32,
-    value: V,
-    level: u32,
-) -> Result<usize, OutOfMemory> {
+fn insert<V: Value>(child: &mut Child<V>, hash: u32, value: V, level: u32) -> Result<usize, OutOfMemory> {
     let mut made = 0;
     match child.view() {
         View::Empty => {
             let mut slots = Vec::with_capacity(1)?;
             slots.push((hash, value))?;
-            *child = Child::leaf(Page(slots))?;
+            *child = Child::page(Page(slots))?;
             return Ok(PAGE_BYTES.saturating_add(slot_bytes::<V>()));
         }
-        View::Leaf(page) if page.0.len() >= PAGE && level < LEVELS => made = split(child, level)?,
+        View::Page(page) if page.0.len() >= PAGE && level < LEVELS => made = split(child, level)?,
         _ => {}
     }
     match child.edit()? {
-        Change::Leaf(page) => {
+        Change::Page(page) => {
             page.0.push((hash, value))?;
             Ok(slot_bytes::<V>())
         }
@@ -233,10 +253,10 @@ const fn below(hash: u32, level: u32) -> u32 {
 }
 
 /// Makes a page a branch; returns the bytes that took.
-fn split<V: Value>(child: &mut Child<Page<V>>, level: u32) -> Result<usize, OutOfMemory> {
+fn split<V: Value>(child: &mut Child<V>, level: u32) -> Result<usize, OutOfMemory> {
     let mut made = Child::branch()?;
-    let mut bytes = Branch::<Page<V>>::BYTES;
-    if let (View::Leaf(page), Change::Branch(branch)) = (child.view(), made.edit()?) {
+    let mut bytes = Branch::<Child<V>>::BYTES;
+    if let (View::Page(page), Change::Branch(branch)) = (child.view(), made.edit()?) {
         for (hash, value) in page.0.iter() {
             if let Some(place) = branch.at_mut(below(*hash, level)) {
                 let added = insert(place, *hash, value.share()?, level.wrapping_add(1))?;
@@ -251,7 +271,7 @@ fn split<V: Value>(child: &mut Child<Page<V>>, level: u32) -> Result<usize, OutO
 
 /// Removes a value below `child` and adds the bytes that gave to `freed`.
 fn remove<V: Value>(
-    child: &mut Child<Page<V>>,
+    child: &mut Child<V>,
     hash: u32,
     level: u32,
     wanted: &mut dyn FnMut(&V) -> bool,
@@ -259,7 +279,7 @@ fn remove<V: Value>(
 ) -> Result<Option<V>, OutOfMemory> {
     let removed = match child.edit()? {
         Change::Empty => return Ok(None),
-        Change::Leaf(page) => {
+        Change::Page(page) => {
             let Some(place) = page.0.iter().position(|slot| slot.0 == hash && wanted(&slot.1)) else {
                 return Ok(None);
             };
@@ -282,7 +302,7 @@ fn remove<V: Value>(
 
 /// Makes a branch with few values a page again. When there is no memory for that, it stays a branch; the next removal
 /// tries again.
-fn join<V: Value>(child: &mut Child<Page<V>>, freed: &mut usize) {
+fn join<V: Value>(child: &mut Child<V>, freed: &mut usize) {
     let View::Branch(branch) = child.view() else {
         return;
     };
@@ -290,19 +310,19 @@ fn join<V: Value>(child: &mut Child<Page<V>>, freed: &mut usize) {
     for child in branch.iter() {
         match child.view() {
             View::Empty => {}
-            View::Leaf(page) => len = len.saturating_add(page.0.len()),
+            View::Page(page) => len = len.saturating_add(page.0.len()),
             View::Branch(_) => return, // Which has too many alone.
         }
         if len > PAGE {
             return;
         }
     }
-    let mut below = Branch::<Page<V>>::BYTES;
+    let mut below = Branch::<Child<V>>::BYTES;
     let Ok(mut slots) = Vec::with_capacity(len) else {
         return;
     };
     for child in branch.iter() {
-        let View::Leaf(page) = child.view() else {
+        let View::Page(page) = child.view() else {
             continue;
         };
         below = below.saturating_add(page_bytes(page));
@@ -317,7 +337,7 @@ fn join<V: Value>(child: &mut Child<Page<V>>, freed: &mut usize) {
     }
     let page = Page(slots);
     let gain = below.saturating_sub(page_bytes(&page));
-    if let Ok(page) = Child::leaf(page) {
+    if let Ok(page) = Child::page(page) {
         *child = page;
         *freed = freed.saturating_add(gain);
     }
@@ -327,10 +347,10 @@ fn page_bytes<V>(page: &Page<V>) -> usize {
     PAGE_BYTES.saturating_add(page.0.len().saturating_mul(slot_bytes::<V>()))
 }
 
-fn for_each_hash<V: Value>(child: &Child<Page<V>>, visit: &mut dyn FnMut(u32)) {
+fn for_each_hash<V: Value>(child: &Child<V>, visit: &mut dyn FnMut(u32)) {
     match child.view() {
         View::Empty => {}
-        View::Leaf(page) => page.0.iter().for_each(|slot| visit(slot.0)),
+        View::Page(page) => page.0.iter().for_each(|slot| visit(slot.0)),
         View::Branch(branch) => branch.iter().for_each(|child| for_each_hash(child, visit)),
     }
 }
@@ -339,12 +359,104 @@ impl<V: Value> Node for Page<V> {
     fn copy(&self) -> Result<Self, OutOfMemory> {
         let mut slots = Vec::with_capacity(self.0.len().saturating_add(1))?;
         for (hash, value) in self.0.iter() {
-            slots.push((*hash, value.share()?))?;
+            slots.push_reserved((*hash, value.share()?))?;
         }
         Ok(Page(slots))
     }
 
     fn freeze(&mut self) {
         V::freeze_all(&mut self.0);
+    }
+}
+
+impl<V: Value> Child<V> {
+    fn page(page: Page<V>) -> Result<Self, OutOfMemory> {
+        Ok(Child::OwnPage(UniqueArc::new(page)?))
+    }
+
+    #[inline(never)] // A branch by value takes half a kilobyte of stack.
+    fn branch() -> Result<Self, OutOfMemory> {
+        Ok(Child::OwnBranch(UniqueArc::new(Branch::EMPTY)?))
+    }
+
+    #[inline(always)]
+    fn view(&self) -> View<'_, V> {
+        match self {
+            Child::Empty => View::Empty,
+            Child::Page(page) => View::Page(page),
+            Child::OwnPage(page) => View::Page(page),
+            Child::Branch(branch) => View::Branch(branch),
+            Child::OwnBranch(branch) => View::Branch(branch),
+        }
+    }
+
+    /// What stands here, for changing; copied if it is shared.
+    #[inline]
+    fn edit(&mut self) -> Result<Change<'_, V>, OutOfMemory> {
+        match self {
+            Child::Page(page) => *self = Child::OwnPage(page.own_copy()?),
+            Child::Branch(branch) => *self = Child::OwnBranch(branch.own_copy()?),
+            _ => {}
+        }
+        Ok(match self {
+            Child::OwnPage(page) => Change::Page(page.get_mut()?),
+            Child::OwnBranch(branch) => Change::Branch(branch.get_mut()?),
+            _ => Change::Empty, // What was shared is not any more.
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn duplicate(&self) -> Result<Self, OutOfMemory> {
+        Ok(match self.view() {
+            View::Empty => Child::Empty,
+            View::Page(page) => Child::OwnPage(page.own_copy()?),
+            View::Branch(branch) => Child::OwnBranch(branch.own_copy()?),
+        })
+    }
+
+    #[inline(never)]
+    fn freeze_own(&mut self) {
+        *self = match core::mem::replace(self, Child::Empty) {
+            Child::OwnPage(mut page) => {
+                if let Ok(page) = page.get_mut() {
+                    page.freeze();
+                }
+                Child::Page(page.into_arc())
+            }
+            Child::OwnBranch(mut branch) => {
+                if let Ok(branch) = branch.get_mut() {
+                    branch.freeze();
+                }
+                Child::Branch(branch.into_arc())
+            }
+            shared => shared,
+        };
+    }
+}
+
+impl<V: Value> Place for Child<V> {
+    const EMPTY: Self = Child::Empty;
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Child::Empty)
+    }
+
+    #[inline(always)] // A copy of a branch does it for each of its children.
+    fn share_into(&self, empty: &mut Self) -> Result<(), OutOfMemory> {
+        match self {
+            Child::Empty => {}
+            Child::Page(page) => radix::put(empty, Child::Page(page.clone())),
+            Child::Branch(branch) => radix::put(empty, Child::Branch(branch.clone())),
+            own => radix::put(empty, own.duplicate()?),
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn freeze(&mut self) {
+        if matches!(self, Child::OwnPage(_) | Child::OwnBranch(_)) {
+            self.freeze_own();
+        }
     }
 }

@@ -8,8 +8,8 @@
 //! of `backing`, which exists in two versions. The kernel version stands on `alloc/kvec.rs`, `alloc/kbox.rs` and
 //! `sync/arc.rs` in rust/kernel of Linux 6.12 (reference "Rust LSM" 3.1).
 //!
-//! Nothing here panics. On the host `Box` and `Arc` abort the process when memory runs out, because stable
-//! Rust has no fallible constructor for them; `Vec` reports it there too.
+//! Nothing here panics. On the host the process is aborted when memory runs out, because stable Rust has no fallible
+//! constructors; sizes that cannot be are reported there too.
 
 use core::mem::size_of;
 use core::ops::{Deref, DerefMut};
@@ -34,9 +34,7 @@ impl<T> Vec<T> {
     ///
     /// [`OutOfMemory`] when that much memory is not to be had.
     pub fn with_capacity(capacity: usize) -> Result<Self, OutOfMemory> {
-        let mut buffer = backing::Buffer::new();
-        backing::reserve(&mut buffer, capacity)?;
-        Ok(Vec(buffer))
+        backing::with_capacity(capacity).map(Vec)
     }
 
     /// Appends one element.
@@ -46,6 +44,16 @@ impl<T> Vec<T> {
     /// [`OutOfMemory`]: the array is as it was, `value` is dropped.
     pub fn push(&mut self, value: T) -> Result<(), OutOfMemory> {
         backing::push(&mut self.0, value)
+    }
+
+    /// Appends one element to an array that has room for it.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`] when it had none, and there is none.
+    #[inline(always)]
+    pub fn push_reserved(&mut self, value: T) -> Result<(), OutOfMemory> {
+        backing::push_reserved(&mut self.0, value)
     }
 
     /// Appends clones of all elements of `other`, or none of them. Cloning must not allocate.
@@ -91,15 +99,18 @@ impl<T> Vec<T> {
         Ok(())
     }
 
+    #[inline]
     /// Gives unused memory back, if there is memory for the moment that this may need.
     pub fn trim(&mut self)
     where
         T: Clone,
     {
-        if self.is_empty() {
-            self.clear();
-        } else if self.0.capacity() > self.len() {
-            backing::trim(&mut self.0);
+        if self.capacity_bytes() > self.len().saturating_mul(size_of::<T>()) {
+            if self.is_empty() {
+                self.clear();
+            } else {
+                backing::trim(&mut self.0);
+            }
         }
     }
 
@@ -120,10 +131,14 @@ impl<T> Vec<T> {
     /// # Errors
     ///
     /// [`OutOfMemory`] when the second array does not fit.
+    #[inline]
     pub fn try_clone(&self) -> Result<Self, OutOfMemory>
     where
         T: Clone,
     {
+        if self.is_empty() {
+            return Ok(Self::new());
+        }
         let mut copy = Self::with_capacity(self.len())?;
         copy.extend_from_slice(self)?;
         Ok(copy)
@@ -263,6 +278,7 @@ mod backing {
     extern crate alloc;
 
     use super::OutOfMemory;
+    use core::mem::size_of;
 
     pub(super) use alloc::boxed::Box as Single;
     pub(super) use alloc::sync::Arc as Shared;
@@ -270,12 +286,30 @@ mod backing {
     pub(super) use alloc::sync::Arc as Unique;
     pub(super) use alloc::vec::Vec as Buffer;
 
-    pub(super) fn reserve<T>(buffer: &mut Buffer<T>, additional: usize) -> Result<(), OutOfMemory> {
+    #[inline]
+    pub(super) fn with_capacity<T>(capacity: usize) -> Result<Buffer<T>, OutOfMemory> {
+        if capacity.checked_mul(size_of::<T>()).map_or(true, |bytes| bytes > isize::MAX as usize) {
+            return Err(OutOfMemory);
+        }
+        Ok(Buffer::with_capacity(capacity))
+    }
+
+    #[inline]
+    fn reserve<T>(buffer: &mut Buffer<T>, additional: usize) -> Result<(), OutOfMemory> {
         buffer.try_reserve(additional).map_err(|_| OutOfMemory)
     }
 
     pub(super) fn push<T>(buffer: &mut Buffer<T>, value: T) -> Result<(), OutOfMemory> {
-        reserve(buffer, 1)?;
+        match buffer.len() {
+            0 if buffer.capacity() == 0 => *buffer = with_capacity(1)?, // Most lists have one element.
+            _ => reserve(buffer, 1)?,
+        }
+        buffer.push(value);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn push_reserved<T>(buffer: &mut Buffer<T>, value: T) -> Result<(), OutOfMemory> {
         buffer.push(value);
         Ok(())
     }
@@ -329,12 +363,20 @@ mod backing {
     pub(super) use kernel::sync::Arc as Shared;
     pub(super) use kernel::sync::UniqueArc as Unique;
 
-    pub(super) fn reserve<T>(buffer: &mut Buffer<T>, additional: usize) -> Result<(), OutOfMemory> {
+    pub(super) fn with_capacity<T>(capacity: usize) -> Result<Buffer<T>, OutOfMemory> {
+        Buffer::with_capacity(capacity, GFP_KERNEL).map_err(|_| OutOfMemory)
+    }
+
+    fn reserve<T>(buffer: &mut Buffer<T>, additional: usize) -> Result<(), OutOfMemory> {
         buffer.reserve(additional, GFP_KERNEL).map_err(|_| OutOfMemory)
     }
 
     pub(super) fn push<T>(buffer: &mut Buffer<T>, value: T) -> Result<(), OutOfMemory> {
         buffer.push(value, GFP_KERNEL).map_err(|_| OutOfMemory)
+    }
+
+    pub(super) fn push_reserved<T>(buffer: &mut Buffer<T>, value: T) -> Result<(), OutOfMemory> {
+        push(buffer, value)
     }
 
     pub(super) fn extend<T: Clone>(buffer: &mut Buffer<T>, other: &[T]) -> Result<(), OutOfMemory> {
@@ -343,9 +385,10 @@ mod backing {
 
     /// Reallocating to a smaller size gives nothing back in the slab allocator, so the elements move.
     pub(super) fn trim<T: Clone>(buffer: &mut Buffer<T>) {
-        let mut exact = Buffer::new();
-        if reserve(&mut exact, buffer.len()).and_then(|()| extend(&mut exact, buffer)).is_ok() {
-            *buffer = exact;
+        if let Ok(mut exact) = with_capacity(buffer.len()) {
+            if extend(&mut exact, buffer).is_ok() {
+                *buffer = exact;
+            }
         }
     }
 

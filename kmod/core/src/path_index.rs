@@ -54,6 +54,24 @@ pub(crate) enum Visit {
     Overflow,
 }
 
+/// Where a word stands in every index of a policy: found once, for a search and for what follows it.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// By the hash of a word without wildcards.
+    Plain(u32),
+    /// By the constant directory.
+    Pattern {
+        /// With the `/` at the end; or empty.
+        directory: &'a [u8],
+        /// What is behind it.
+        rest: &'a [u8],
+        /// Whether the word ends in `/`.
+        is_dir: bool,
+        /// The hash of the directory.
+        hash: u32,
+    },
+}
+
 /// The index. A value is whatever the owner wants to find, such as the number of a record.
 pub(crate) struct PathIndex {
     seed: u64,
@@ -113,19 +131,32 @@ impl PathIndex {
 
     /// The hash of a word without wildcards.
     #[inline]
-    pub(crate) fn hash(&self, word: &[u8]) -> u32 {
+    fn hash(&self, word: &[u8]) -> u32 {
         hash::fold(hash::bytes(self.seed, word))
     }
 
-    /// Adds a valid word.
+    /// The place of a valid word.
+    pub(crate) fn place<'a>(&self, word: &'a [u8]) -> Place<'a> {
+        match split(word) {
+            None => Place::Plain(self.hash(word)),
+            Some((directory, rest)) => Place::Pattern {
+                directory,
+                rest,
+                is_dir: word.last() == Some(&b'/'),
+                hash: self.directory_hash(directory),
+            },
+        }
+    }
+
+    /// Adds a value in the place of its word.
     ///
     /// # Errors
     /// Out of memory; the index answers as before.
-    pub(crate) fn insert(&mut self, word: &[u8], value: u32) -> Result<(), OutOfMemory> {
-        let Some((directory, rest)) = split(word) else {
-            return self.insert_plain(self.hash(word), value);
+    pub(crate) fn insert(&mut self, place: Place<'_>, value: u32) -> Result<(), OutOfMemory> {
+        let (directory, rest, is_dir, hash) = match place {
+            Place::Plain(hash) => return self.words.insert(hash, value),
+            Place::Pattern { directory, rest, is_dir, hash } => (directory, rest, is_dir, hash),
         };
-        let (hash, is_dir) = (self.directory_hash(directory), word.last() == Some(&b'/'));
         let is = |link: &Link<Directory>| link.get().is(directory, is_dir);
         if let Some(link) = self.directories.edit(hash, is)? {
             let added = link.edit()?.node.insert(rest, value, 0, self.seed)?;
@@ -145,36 +176,15 @@ impl PathIndex {
         Ok(())
     }
 
-    /// Adds a word without wildcards, known by its hash.
+    /// Removes a value from the place of its word.
     ///
     /// # Errors
     /// Out of memory; the index answers as before.
-    pub(crate) fn insert_plain(&mut self, hash: u32, value: u32) -> Result<(), OutOfMemory> {
-        self.words.insert(hash, value)
-    }
-
-    /// Removes a word without wildcards, known by its hash.
-    ///
-    /// # Errors
-    /// Out of memory; the index answers as before.
-    pub(crate) fn remove_plain(&mut self, hash: u32, value: u32) -> Result<(), OutOfMemory> {
-        self.words.remove(hash, |old| *old == value).map(drop)
-    }
-
-    /// The values of words without wildcards with this hash.
-    pub(crate) fn exact_plain(&self, hash: u32, visit: &mut dyn FnMut(u32) -> bool) {
-        let _ = self.words.get(hash).any(|value| visit(*value));
-    }
-
-    /// Removes a word with its value.
-    ///
-    /// # Errors
-    /// Out of memory; the index answers as before.
-    pub(crate) fn remove(&mut self, word: &[u8], value: u32) -> Result<(), OutOfMemory> {
-        let Some((directory, rest)) = split(word) else {
-            return self.remove_plain(self.hash(word), value);
+    pub(crate) fn remove(&mut self, place: Place<'_>, value: u32) -> Result<(), OutOfMemory> {
+        let (directory, rest, is_dir, hash) = match place {
+            Place::Plain(hash) => return self.words.remove(hash, |old| *old == value).map(drop),
+            Place::Pattern { directory, rest, is_dir, hash } => (directory, rest, is_dir, hash),
         };
-        let (hash, is_dir) = (self.directory_hash(directory), word.last() == Some(&b'/'));
         let is = |link: &Link<Directory>| link.get().is(directory, is_dir);
         let Some(link) = self.directories.edit(hash, is)? else {
             return Ok(());
@@ -191,15 +201,18 @@ impl PathIndex {
         Ok(())
     }
 
-    /// The values that were added with exactly this word, and perhaps those of some others.
-    pub(crate) fn exact(&self, word: &[u8], visit: &mut dyn FnMut(u32) -> bool) {
-        let Some((directory, rest)) = split(word) else {
-            return self.exact_plain(self.hash(word), visit);
-        };
-        let is_dir = word.last() == Some(&b'/');
-        for link in self.directories.get(self.directory_hash(directory)) {
-            if link.get().is(directory, is_dir) {
-                link.get().node.exact(rest, visit, 0, self.seed);
+    /// The values that were added with the word of this place, and perhaps those of some others.
+    pub(crate) fn exact(&self, place: Place<'_>, visit: &mut dyn FnMut(u32) -> bool) {
+        match place {
+            Place::Plain(hash) => {
+                let _ = self.words.get(hash).any(|value| visit(*value));
+            }
+            Place::Pattern { directory, rest, is_dir, hash } => {
+                for link in self.directories.get(hash) {
+                    if link.get().is(directory, is_dir) {
+                        link.get().node.exact(rest, visit, 0, self.seed);
+                    }
+                }
             }
         }
     }
@@ -477,7 +490,7 @@ impl Node {
             let mut stopped = false;
             let mut reach = |edge, exhausted| {
                 if last {
-                    stopped = stopped || Place { edge, exhausted }.show(true, visit);
+                    stopped = stopped || Reached { edge, exhausted }.show(true, visit);
                 } else {
                     next.add(edge, exhausted);
                 }
@@ -647,13 +660,13 @@ impl crate::link::Node for Directory {
 
 /// An edge that was followed.
 #[derive(Clone, Copy)]
-struct Place<'n> {
+struct Reached<'n> {
     edge: &'n Edge,
     /// The name ended with the constant part of the first component: no further one may be missing.
     exhausted: bool,
 }
 
-impl Place<'_> {
+impl Reached<'_> {
     /// Shows the words that reach this place, and at the end of the name those that end here. True if `visit` had enough.
     fn show(&self, end: bool, visit: &mut dyn FnMut(Hit) -> bool) -> bool {
         let node = &self.edge.node;
@@ -666,7 +679,7 @@ impl Place<'_> {
 
 /// The edges followed last, each once.
 struct Active<'n> {
-    places: [Option<Place<'n>>; ACTIVE],
+    places: [Option<Reached<'n>>; ACTIVE],
     len: usize,
     overflow: bool,
 }
@@ -676,7 +689,7 @@ impl<'n> Active<'n> {
         Active { places: [None; ACTIVE], len: 0, overflow: false }
     }
 
-    fn iter(&self) -> impl Iterator<Item = Place<'n>> + '_ {
+    fn iter(&self) -> impl Iterator<Item = Reached<'n>> + '_ {
         self.places.iter().map_while(|place| *place)
     }
 
@@ -686,7 +699,7 @@ impl<'n> Active<'n> {
         }
         match self.places.get_mut(self.len) {
             Some(place) => {
-                *place = Some(Place { edge, exhausted });
+                *place = Some(Reached { edge, exhausted });
                 self.len = self.len.wrapping_add(1);
             }
             None => self.overflow = true,

@@ -13,17 +13,17 @@ use crate::condition::Condition;
 use crate::domain::Domain;
 use crate::edit::{ActivateError, Edit};
 use crate::exceptions::Exceptions;
-use crate::group::{AddressGroup, GroupId, GroupKind, NumberGroup, PathGroup};
+use crate::group::{AddressGroup, GroupId, GroupKind, NumberGroup};
+use crate::groups::Groups;
 use crate::hash;
 use crate::link::{Link, SHARED};
 use crate::manager::Manager;
 use crate::map::{Map, Value};
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::name::{DomainName, Name, ROOT_DOMAIN};
-use crate::path_index::{Hit, PathIndex, Visit};
+use crate::path_index::{Hit, Visit};
 use crate::pattern;
 use crate::profile::{Profile, Profiles};
-use crate::records::Records;
 use crate::table::Table;
 use crate::task::Task;
 
@@ -40,14 +40,9 @@ pub struct Policy {
     pub(crate) conditions: Map<Interned>,
     /// Bytes behind `conditions`.
     pub(crate) condition_bytes: usize,
-    pub(crate) path_groups: Table<PathGroup>,
-    pub(crate) number_groups: Table<NumberGroup>,
-    pub(crate) address_groups: Table<AddressGroup>,
-    /// The members of all path groups: the number of the group in four bytes, then the word.
-    pub(crate) path_members: Records,
-    pub(crate) path_member_index: PathIndex,
+    pub(crate) groups: Link<Groups>,
     pub(crate) exceptions: Link<Exceptions>,
-    pub(crate) profiles: Profiles,
+    pub(crate) profiles: Link<Profiles>,
     pub(crate) managers: Vec<Arc<Manager>>,
     /// Whether `manage_by_non_root` is on.
     pub(crate) non_root: bool,
@@ -98,13 +93,9 @@ impl Policy {
             deleted: 0,
             conditions: Map::new(),
             condition_bytes: 0,
-            path_groups: Table::new(seed),
-            number_groups: Table::new(seed),
-            address_groups: Table::new(seed),
-            path_members: Records::new(),
-            path_member_index: PathIndex::new(seed),
+            groups: Link::new(Groups::new(seed))?,
             exceptions: Link::new(Exceptions::new(seed))?,
-            profiles: Profiles::new(),
+            profiles: Link::new(Profiles::new())?,
             managers: Vec::new(),
             non_root: false,
             active: false,
@@ -129,11 +120,7 @@ impl Policy {
         Ok(Policy {
             domains: self.domains.share()?,
             conditions: self.conditions.share()?,
-            path_groups: self.path_groups.share()?,
-            number_groups: self.number_groups.share()?,
-            address_groups: self.address_groups.share()?,
-            path_members: self.path_members.share()?,
-            path_member_index: self.path_member_index.share()?,
+            groups: self.groups.share()?,
             exceptions: self.exceptions.share()?,
             profiles: self.profiles.share()?,
             managers: self.managers.try_clone()?,
@@ -145,14 +132,10 @@ impl Policy {
     pub(crate) fn settle(&mut self) {
         self.domains.freeze();
         self.conditions.freeze();
-        self.path_groups.freeze();
-        self.number_groups.freeze();
-        self.address_groups.freeze();
-        self.path_members.freeze();
-        self.path_member_index.freeze();
+        self.groups.freeze_in_place();
         self.exceptions.freeze_in_place();
         self.managers.trim();
-        self.profiles.trim();
+        self.profiles.freeze_in_place();
         self.generation = self.generation.wrapping_add(1);
     }
 
@@ -196,13 +179,13 @@ impl Policy {
     /// A profile, if it is defined.
     #[inline]
     pub fn profile(&self, number: u8) -> Option<&Profile> {
-        self.profiles.get(number)
+        self.profiles.get().get(number)
     }
 
     /// The preferences that are in effect for a profile (reference 7.5); before activation the default ones.
     pub fn preferences(&self, number: u8) -> Preferences {
         if self.active {
-            self.profiles.preferences(number)
+            self.profiles.get().preferences(number)
         } else {
             Preferences::DEFAULT
         }
@@ -211,11 +194,11 @@ impl Policy {
     /// A number group.
     #[inline]
     pub fn number_group(&self, id: GroupId) -> Option<&NumberGroup> {
-        self.number_groups.get(id.0)
+        self.groups.get().numbers.get(id.0)
     }
 
     pub(crate) fn address_group(&self, id: GroupId) -> Option<&AddressGroup> {
-        self.address_groups.get(id.0)
+        self.groups.get().addresses.get(id.0)
     }
 
     /// The members of an address group, in order.
@@ -225,13 +208,13 @@ impl Policy {
 
     /// The members of a path group, in order.
     pub fn path_group_members(&self, id: GroupId) -> impl Iterator<Item = &[u8]> {
-        let numbers: &[u32] = self.path_groups.get(id.0).map_or(&[], |group| &group.members);
+        let numbers: &[u32] = self.groups.get().paths.get(id.0).map_or(&[], |group| &group.members);
         numbers.iter().filter_map(|number| self.path_member(*number)).map(|(_, word)| word)
     }
 
     /// The group and the word of a member.
     pub(crate) fn path_member(&self, number: u32) -> Option<(GroupId, &[u8])> {
-        let [a, b, c, d, word @ ..] = self.path_members.get(number)?.bytes else {
+        let [a, b, c, d, word @ ..] = self.groups.get().path_members.get(number)?.bytes else {
             return None;
         };
         Some((GroupId(u32::from_le_bytes([*a, *b, *c, *d])), word))
@@ -240,9 +223,9 @@ impl Policy {
     /// The name of a group, without `@`; empty if there is no such group.
     pub fn group_name(&self, kind: GroupKind, id: GroupId) -> &[u8] {
         match kind {
-            GroupKind::Path => self.path_groups.get(id.0).map_or(&[], |group| group.name()),
-            GroupKind::Number => self.number_groups.get(id.0).map_or(&[], |group| group.name()),
-            GroupKind::Address => self.address_groups.get(id.0).map_or(&[], |group| group.name()),
+            GroupKind::Path => self.groups.get().paths.get(id.0).map_or(&[], |group| group.name()),
+            GroupKind::Number => self.groups.get().numbers.get(id.0).map_or(&[], |group| group.name()),
+            GroupKind::Address => self.groups.get().addresses.get(id.0).map_or(&[], |group| group.name()),
         }
     }
 
@@ -254,7 +237,7 @@ impl Policy {
         wildcards: bool,
         visit: &mut dyn FnMut(GroupId) -> bool,
     ) -> bool {
-        let end = self.path_member_index.visit(name, wildcards, &mut |hit| {
+        let end = self.groups.get().path_member_index.visit(name, wildcards, &mut |hit| {
             let (number, known) = match hit {
                 Hit::Match(number) => (number, true),
                 Hit::Word(number) | Hit::Deep(number) => (number, false),
@@ -358,15 +341,13 @@ impl Policy {
             self.domains.bytes(),
             self.conditions.bytes(),
             self.condition_bytes,
-            self.path_groups.bytes(),
-            self.number_groups.bytes(),
-            self.address_groups.bytes(),
-            self.path_members.bytes(),
-            self.path_member_index.bytes(),
+            self.groups.get().bytes(),
             self.exceptions.get().bytes(),
             SHARED,
+            size_of::<Profiles>(),
+            SHARED,
             self.managers.len().saturating_mul(size_of::<Arc<Manager>>()),
-            self.profiles.bytes(),
+            self.profiles.get().bytes(),
         ]
         .into_iter()
         .chain(managers)
@@ -378,7 +359,7 @@ impl Policy {
     /// # Errors
     /// What is missing first.
     pub(crate) fn check_complete(&self, counts: &dyn Fn(&Domain) -> bool) -> Result<(), ActivateError> {
-        if !self.profiles.version_given() {
+        if !self.profiles.get().version_given() {
             return Err(ActivateError::NoVersion);
         }
         let undefined = |domain: &Domain| counts(domain) && self.profile(domain.profile).is_none();

@@ -99,7 +99,7 @@ impl Policy {
         self.exceptions.get().aggregators.print(b"aggregator", sink)?;
         self.exceptions.get().file_patterns.print(b"file_pattern", sink)?;
         self.exceptions.get().rewrites.print(b"deny_rewrite", sink)?;
-        for (_, group) in self.path_groups.iter() {
+        for (_, group) in self.groups.get().paths.iter() {
             for number in &group.members {
                 if let Some((_, word)) = self.path_member(*number) {
                     member_line(sink, b"path_group ", group.name())?;
@@ -108,14 +108,14 @@ impl Policy {
                 }
             }
         }
-        for (_, group) in self.number_groups.iter() {
+        for (_, group) in self.groups.get().numbers.iter() {
             for member in group.members() {
                 member_line(sink, b"number_group ", group.name())?;
                 member.print(sink)?;
                 sink.put(b"\n")?;
             }
         }
-        for (_, group) in self.address_groups.iter() {
+        for (_, group) in self.groups.get().addresses.iter() {
             for member in &group.members {
                 member_line(sink, b"address_group ", group.name())?;
                 member.print(sink)?;
@@ -139,7 +139,7 @@ impl Policy {
     /// # Errors
     /// The sink is out of memory.
     pub fn print_profiles(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        self.profiles.print(sink)
+        self.profiles.get().print(sink)
     }
 
     /// Prints manager (reference 10.2). As in 1.7 it does not show `manage_by_non_root`.

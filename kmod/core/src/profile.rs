@@ -8,6 +8,7 @@
 
 use crate::edit::EditError;
 use crate::item::{Category, Item, ITEMS};
+use crate::link::Node;
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::preference::{Group, Preferences};
 use crate::text::{self, ParseError, Reason, Sink, Words};
@@ -222,14 +223,6 @@ impl Profiles {
         Profiles { list: Vec::new(), global: Preferences::DEFAULT, version_given: false }
     }
 
-    /// The same profiles, shared.
-    ///
-    /// # Errors
-    /// Out of memory.
-    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(Profiles { list: self.list.try_clone()?, ..*self })
-    }
-
     /// A profile, if it is defined.
     #[inline]
     pub fn get(&self, number: u8) -> Option<&Profile> {
@@ -326,9 +319,14 @@ impl Profiles {
         let own = self.list.len().saturating_mul(core::mem::size_of::<Option<Arc<Profile>>>());
         self.list.iter().flatten().fold(own, |sum, profile| sum.saturating_add(profile.bytes()))
     }
+}
 
-    /// Gives unused memory back.
-    pub(crate) fn trim(&mut self) {
+impl Node for Profiles {
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(Profiles { list: self.list.try_clone()?, ..*self })
+    }
+
+    fn freeze(&mut self) {
         self.list.trim();
     }
 }

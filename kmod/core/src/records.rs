@@ -48,7 +48,7 @@ const fn block_bytes<S>() -> usize {
 pub(crate) struct Record<'a, S> {
     pub(crate) number: u32,
     pub(crate) bytes: &'a [u8],
-    pub(crate) shared: Option<&'a S>,
+    pub(crate) shared: &'a Option<S>,
 }
 
 impl<S: Clone> Records<S> {
@@ -61,7 +61,7 @@ impl<S: Clone> Records<S> {
     }
 
     /// Bytes of memory of the blocks and branches; not what is behind the shared values.
-    pub(crate) const fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes.saturating_add(self.blocks.bytes())
     }
 
@@ -188,7 +188,7 @@ impl<S: Clone> Records<S> {
     /// # Errors
     /// Out of memory.
     pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(Records { blocks: self.blocks.share()?, ..*self })
+        Ok(Records { blocks: self.blocks.share()?, next: self.next, live: self.live, bytes: self.bytes })
     }
 
     /// Makes everything shared.
@@ -217,10 +217,7 @@ impl<S: Clone> Block<S> {
     fn record(&self, number: u32) -> Option<Record<'_, S>> {
         let (start, end) = self.range(number);
         let bytes = self.bytes.get(start..end).filter(|bytes| !bytes.is_empty())?;
-        let shared = match self.shared.get((number & (BLOCK - 1)) as usize) {
-            Some(shared) => shared.as_ref(),
-            None => None,
-        };
+        let shared = self.shared.get((number & (BLOCK - 1)) as usize).unwrap_or(&None);
         Some(Record { number, bytes, shared })
     }
 

@@ -1,55 +1,49 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A persistent array: parts by number, found in a step or two among a thousand.
+//! A persistent array: parts by number, found in two steps however many there are.
 //!
-//! A tree over the bits of the number, highest first, as deep as the greatest number needs. Its form depends only on which
-//! numbers are taken, so removing gives back exactly what adding took.
+//! The first 32 parts stand in a list of their own, so that a small array takes little memory and one step; all others in
+//! branches of 32, which an edit copies one by one. Both lists are copied by each edit, which is a reference for 32 parts.
+//! The form depends only on which numbers are taken, so removing gives back exactly what adding took.
 
-use crate::link::Node;
-use crate::mem::OutOfMemory;
-use crate::radix::{Branch, Change, Child, View, BITS};
+use crate::link::{Link, Node};
+use crate::mem::{OutOfMemory, Vec};
+use crate::radix::{Branch, Place, BITS};
+use core::mem::size_of;
+
+/// A branch of parts.
+type Parts<T> = Branch<Option<Link<T>>>;
 
 /// The array.
 pub(crate) struct Slots<T> {
-    root: Child<T>,
-    /// How far the number is shifted at the root; 0: the root is a leaf or empty, or its children are leaves.
-    depth: u32,
-    bytes: usize,
+    /// The parts below 32, without empty places behind the last one.
+    first: Vec<Option<Link<T>>>,
+    /// The other parts, without empty branches behind the last one.
+    branches: Vec<Option<Link<Parts<T>>>>,
 }
 
 impl<T: Node> Slots<T> {
     pub(crate) const fn new() -> Self {
-        Slots { root: Child::Empty, depth: 0, bytes: 0 }
+        Slots { first: Vec::new(), branches: Vec::new() }
     }
 
-    /// Bytes of memory of the branches; not the parts.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
+    /// Bytes of memory of the array; not the parts.
+    pub(crate) fn bytes(&self) -> usize {
+        const fn place<T>() -> usize {
+            size_of::<Option<Link<T>>>()
+        }
+        let branch = Parts::<T>::BYTES.saturating_add(place::<Parts<T>>());
+        let first = self.first.len().saturating_mul(place::<T>());
+        first.saturating_add(self.branches.len().saturating_mul(branch))
     }
 
     /// The part of a number.
     #[inline]
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
-        let mut child = &self.root;
-        let mut shift = self.depth;
-        if self.is_beyond(number) {
-            return None;
-        }
-        loop {
-            match child.view() {
-                View::Empty => return None,
-                View::Leaf(part) => return Some(part),
-                View::Branch(branch) => {
-                    shift = shift.wrapping_sub(BITS);
-                    child = branch.at(number.wrapping_shr(shift))?;
-                }
-            }
-        }
-    }
-
-    /// Whether a number is greater than any that the tree has a place for.
-    #[inline(always)]
-    const fn is_beyond(&self, number: u32) -> bool {
-        self.depth < u32::BITS && number.wrapping_shr(self.depth) != 0
+        let place = match branch_of(number) {
+            None => self.first.get(number as usize)?,
+            Some(branch) => self.branches.get(branch)?.as_ref()?.get().at(number)?,
+        };
+        place.as_ref().map(Link::get)
     }
 
     /// The part of a number, for changing.
@@ -60,20 +54,20 @@ impl<T: Node> Slots<T> {
         if self.get(number).is_none() {
             return Ok(None);
         }
-        let mut child = &mut self.root;
-        let mut shift = self.depth;
-        loop {
-            match child.edit()? {
-                Change::Empty => return Ok(None),
-                Change::Leaf(part) => return Ok(Some(part)),
-                Change::Branch(branch) => {
-                    shift = shift.wrapping_sub(BITS);
-                    match branch.at_mut(number.wrapping_shr(shift)) {
-                        Some(below) => child = below,
-                        None => return Ok(None),
-                    }
-                }
-            }
+        match self.place(number)? {
+            Some(Some(link)) => link.edit().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The place of a number, if there is one.
+    fn place(&mut self, number: u32) -> Result<Option<&mut Option<Link<T>>>, OutOfMemory> {
+        match branch_of(number) {
+            None => Ok(self.first.get_mut(number as usize)),
+            Some(branch) => match self.branches.get_mut(branch) {
+                Some(Some(branch)) => Ok(branch.edit()?.at_mut(number)),
+                _ => Ok(None),
+            },
         }
     }
 
@@ -82,32 +76,31 @@ impl<T: Node> Slots<T> {
     /// # Errors
     /// Out of memory; the array holds what it held.
     pub(crate) fn insert(&mut self, number: u32, part: T) -> Result<(), OutOfMemory> {
-        // The tree grows at its root when the number does not fit any more.
-        while self.is_beyond(number) {
-            if !matches!(self.root, Child::Empty) {
-                let mut above = Child::branch()?;
-                if let Change::Branch(branch) = above.edit()? {
-                    if let Some(first) = branch.at_mut(0) {
-                        core::mem::swap(first, &mut self.root);
-                    }
-                }
-                self.root = above;
-                self.bytes = self.bytes.saturating_add(Branch::<T>::BYTES);
-            }
-            self.depth = self.depth.saturating_add(BITS);
-        }
-        let mut made = 0;
-        let part = Child::leaf(part)?;
-        let result = insert(&mut self.root, self.depth, number, part, &mut made);
-        self.bytes = self.bytes.saturating_add(made);
+        let result = self.try_insert(number, part);
         if result.is_err() {
-            // Branches that were made on the way are empty.
-            let mut freed = 0;
-            remove(&mut self.root, self.depth, number, &mut freed)?;
-            self.bytes = self.bytes.saturating_sub(freed);
-            self.shrink()?;
+            self.shrink();
         }
         result
+    }
+
+    fn try_insert(&mut self, number: u32, part: T) -> Result<(), OutOfMemory> {
+        let part = Link::new(part)?;
+        match branch_of(number) {
+            None => {
+                while self.first.len() <= number as usize {
+                    self.first.push(None)?;
+                }
+            }
+            Some(branch) => {
+                while self.branches.len() <= branch {
+                    self.branches.push(Some(new_branch()?))?;
+                }
+            }
+        }
+        if let Some(place) = self.place(number)? {
+            *place = Some(part);
+        }
+        Ok(())
     }
 
     /// Removes the part of a number.
@@ -115,33 +108,24 @@ impl<T: Node> Slots<T> {
     /// # Errors
     /// Out of memory; nothing changed.
     pub(crate) fn remove(&mut self, number: u32) -> Result<(), OutOfMemory> {
-        if self.get(number).is_none() {
-            return Ok(());
-        }
-        let mut freed = 0;
-        remove(&mut self.root, self.depth, number, &mut freed)?;
-        self.bytes = self.bytes.saturating_sub(freed);
-        self.shrink()
-    }
-
-    /// Takes levels away at the root while all numbers fit into the levels below.
-    fn shrink(&mut self) -> Result<(), OutOfMemory> {
-        while let View::Branch(branch) = self.root.view() {
-            let mut children = branch.iter();
-            let first = children.next();
-            if children.any(|child| !matches!(child, Child::Empty)) {
-                return Ok(());
+        if self.get(number).is_some() {
+            if let Some(place) = self.place(number)? {
+                *place = None;
             }
-            let only = first.map_or(Ok(Child::Empty), Child::share)?;
-            drop(children);
-            self.root = only;
-            self.depth = self.depth.saturating_sub(BITS);
-            self.bytes = self.bytes.saturating_sub(Branch::<T>::BYTES);
-        }
-        if matches!(self.root, Child::Empty) {
-            self.depth = 0;
+            self.shrink();
         }
         Ok(())
+    }
+
+    /// Drops what is empty at the end.
+    fn shrink(&mut self) {
+        fn cut<P>(list: &mut Vec<P>, is_empty: impl Fn(&P) -> bool) {
+            while list.last().is_some_and(&is_empty) {
+                list.remove(list.len().saturating_sub(1));
+            }
+        }
+        cut(&mut self.first, Option::is_none);
+        cut(&mut self.branches, |branch| branch.as_ref().map_or(true, |branch| branch.get().is_empty()));
     }
 
     /// An array with the same parts, shared.
@@ -149,60 +133,34 @@ impl<T: Node> Slots<T> {
     /// # Errors
     /// Out of memory.
     pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(Slots { root: self.root.share()?, ..*self })
+        Ok(Slots { first: share(&self.first)?, branches: share(&self.branches)? })
     }
 
     /// Makes everything shared.
     pub(crate) fn freeze(&mut self) {
-        self.root.freeze();
+        self.first.iter_mut().for_each(Place::freeze);
+        self.branches.iter_mut().for_each(Place::freeze);
     }
 }
 
-/// Puts a part below `child`, where `number` has `shift` bits left; adds the bytes that took to `made`.
-fn insert<T: Node>(
-    child: &mut Child<T>,
-    shift: u32,
-    number: u32,
-    part: Child<T>,
-    made: &mut usize,
-) -> Result<(), OutOfMemory> {
-    if shift == 0 {
-        *child = part;
-        return Ok(());
-    }
-    if matches!(child, Child::Empty) {
-        *child = Child::branch()?;
-        *made = made.saturating_add(Branch::<T>::BYTES);
-    }
-    let Change::Branch(branch) = child.edit()? else {
-        return Err(OutOfMemory); // Leaves are where no bits are left.
-    };
-    let shift = shift.wrapping_sub(BITS);
-    match branch.at_mut(number.wrapping_shr(shift)) {
-        Some(below) => insert(below, shift, number, part, made),
-        None => Err(OutOfMemory), // There is a child for each value of the bits.
-    }
+/// Which branch the part of a number is in; `None`: it is one of the first.
+#[inline(always)]
+const fn branch_of(number: u32) -> Option<usize> {
+    (number.wrapping_shr(BITS) as usize).checked_sub(1)
 }
 
-/// Removes the part of a number below `child`, and branches that are empty then; adds the bytes that gave to `freed`.
-fn remove<T: Node>(
-    child: &mut Child<T>,
-    shift: u32,
-    number: u32,
-    freed: &mut usize,
-) -> Result<(), OutOfMemory> {
-    if shift > 0 {
-        if let Change::Branch(branch) = child.edit()? {
-            let shift = shift.wrapping_sub(BITS);
-            if let Some(below) = branch.at_mut(number.wrapping_shr(shift)) {
-                remove(below, shift, number, freed)?;
-            }
-            if !branch.is_empty() {
-                return Ok(());
-            }
-            *freed = freed.saturating_add(Branch::<T>::BYTES);
-        }
+fn share<P: Place>(places: &Vec<P>) -> Result<Vec<P>, OutOfMemory> {
+    let mut copies = Vec::with_capacity(places.len())?;
+    for place in places {
+        let mut copy = P::EMPTY;
+        place.share_into(&mut copy)?;
+        copies.push_reserved(copy)?;
     }
-    *child = Child::Empty;
-    Ok(())
+    Ok(copies)
+}
+
+/// Not inlined: a branch by value takes half a kilobyte of stack.
+#[inline(never)]
+fn new_branch<T: Node>() -> Result<Link<Parts<T>>, OutOfMemory> {
+    Link::new(Branch::EMPTY)
 }

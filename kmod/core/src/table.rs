@@ -165,7 +165,7 @@ impl<T: Part> Table<T> {
     }
 
     /// Bytes of the table and its parts.
-    pub(crate) const fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes.saturating_add(self.parts.bytes()).saturating_add(self.names.bytes())
     }
 }

@@ -20,14 +20,13 @@ use crate::acl_list::AclList;
 use crate::domain::{Domain, DomainFlags, DomainId};
 use crate::edit::{ActivateError, Cursor, Edit, EditError};
 use crate::exceptions::Exceptions;
+use crate::groups::Groups;
 use crate::link::Link;
 use crate::map::Map;
 use crate::mem::{Arc, Box, OutOfMemory, Vec};
 use crate::name::DomainName;
-use crate::path_index::PathIndex;
 use crate::policy::Policy;
 use crate::profile::Profiles;
-use crate::records::Records;
 use crate::table::Table;
 
 /// What a transaction starts from.
@@ -277,13 +276,9 @@ fn emptied(policy: &Policy) -> Result<Policy, OutOfMemory> {
         deleted,
         conditions: Map::new(),
         condition_bytes: 0,
-        path_groups: Table::new(seed),
-        number_groups: Table::new(seed),
-        address_groups: Table::new(seed),
-        path_members: Records::new(),
-        path_member_index: PathIndex::new(seed),
+        groups: Link::new(Groups::new(seed))?,
         exceptions: Link::new(Exceptions::new(seed))?,
-        profiles: Profiles::new(),
+        profiles: Link::new(Profiles::new())?,
         managers: Vec::new(),
         non_root: false,
         ..*policy

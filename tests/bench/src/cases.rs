@@ -40,10 +40,11 @@ pub(crate) fn checks() {
         ] {
             let place = if spread == Spread::One { "one domain" } else { "1,000 domains" };
             let policy = policies::policy(rules, shape, spread);
-            // The same length of the name at all sizes: rule 7 and its neighbour that does not exist.
-            let id = policy.find_domain(policies::domain(7, spread).as_bytes()).expect("a domain");
-            let hit = policies::name(7, shape);
-            let miss = hit.replace("file7", "fil27");
+            // The last rule, and its neighbour that does not exist.
+            let number = rules - 1;
+            let id = policy.find_domain(policies::domain(number, spread).as_bytes()).expect("a domain");
+            let hit = policies::name(number, shape);
+            let miss = hit.replace("file", "fil2");
             let (hit_budget, miss_budget) = match (shape, rules) {
                 (Shape::Literal, 10) => {
                     (Budget::AtMost(600), Budget::Percent(150, "hit, literal, 10 rules, one domain"))
@@ -71,23 +72,26 @@ pub(crate) fn checks() {
 pub(crate) fn conditions() {
     let base = "hit, app, 10 rules, if task.uid=@GROUP";
     for (apps, rules) in [(1, 10), (1_000, 30)] {
-        let app = apps.min(4) - 1;
+        let app = apps - 1;
         let (path, uid) = (app_path(app, 4), 10_000 + app as u32);
         let plain = policies::apps(apps, rules, false);
         let all = apps * rules;
+        let without = format!("hit, app, {all} rules, no condition");
+        check(&without, Budget::Stated, &plain, DomainId::ROOT, uid, &path, true);
+        let policy = policies::apps(apps, rules, true);
+        let what = format!("app, {all} rules, if task.uid=@GROUP");
+        let budget = if apps == 1 { Budget::Stated } else { Budget::Percent(110, base) };
+        check(&format!("hit, {what}"), budget, &policy, DomainId::ROOT, uid, &path, true);
+        let budget = Budget::More(40, without);
         check(
-            &format!("hit, app, {all} rules, no condition"),
-            Budget::Stated,
-            &plain,
+            &format!("the same again, {what}, beside no condition"),
+            budget,
+            &policy,
             DomainId::ROOT,
             uid,
             &path,
             true,
         );
-        let policy = policies::apps(apps, rules, true);
-        let what = format!("app, {all} rules, if task.uid=@GROUP");
-        let budget = if apps == 1 { Budget::Stated } else { Budget::Percent(110, base) };
-        check(&format!("hit, {what}"), budget, &policy, DomainId::ROOT, uid, &path, true);
         let budget = Budget::Percent(150, base);
         check(&format!("miss of the uid, {what}"), budget, &policy, DomainId::ROOT, 9, &path, false);
     }
@@ -165,16 +169,21 @@ pub(crate) fn edits() {
     for (shape, shape_name) in [(Shape::Literal, "literal"), (Shape::Wild, "wildcards")] {
         for rules in [1_000, 50_000] {
             let policy = policies::policy(rules, shape, Spread::One);
-            let mut next = None;
-            let text = format!("allow_read {}", policies::word(rules, shape));
-            count(&format!("one rule added, {shape_name}, {rules} rules"), Budget::AtMost(10_000), || {
-                let mut edit = policy.edit().expect("memory");
-                let mut cursor = Cursor::default();
-                edit.domain_policy_line(&mut cursor, b"<kernel>").expect("a line");
-                edit.domain_policy_line(&mut cursor, text.as_bytes()).expect("a line");
-                next = Some(edit.commit());
-            });
-            drop(next);
+            let word = policies::word(rules, shape);
+            let known = word.replace(&format!("/d{:03}/", rules / 50), "/d007/");
+            for (word, place) in [(&word, ""), (&known, ", into a directory that has some")] {
+                let text = format!("allow_read {word}");
+                let mut next = None;
+                let title = format!("one rule added, {shape_name}, {rules} rules{place}");
+                count(&title, Budget::AtMost(10_000), || {
+                    let mut edit = policy.edit().expect("memory");
+                    let mut cursor = Cursor::default();
+                    edit.domain_policy_line(&mut cursor, b"<kernel>").expect("a line");
+                    edit.domain_policy_line(&mut cursor, text.as_bytes()).expect("a line");
+                    next = Some(edit.commit());
+                });
+                drop(next);
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ fn measured_section(work: &mut dyn FnMut()) -> u8 {
 }
 
 /// What a figure must be.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Budget {
     /// It is stated and nothing else.
     Stated,
@@ -29,6 +29,8 @@ pub(crate) enum Budget {
     AtMost(u64),
     /// At most so many percent of the case before it with this name.
     Percent(u32, &'static str),
+    /// At most so many more than the case before it with this name.
+    More(u32, String),
 }
 
 impl std::fmt::Display for Budget {
@@ -37,6 +39,7 @@ impl std::fmt::Display for Budget {
             Budget::Stated => f.write_str("stated"),
             Budget::AtMost(value) => write!(f, "at-most {value}"),
             Budget::Percent(percent, base) => write!(f, "percent {percent} {base}"),
+            Budget::More(more, base) => write!(f, "more {more} {base}"),
         }
     }
 }

@@ -16,9 +16,9 @@ pub(crate) enum Spread {
 /// What the rules look like.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// `/srv/data/dNN/conf/fileNN`
+    /// `/srv/data/dNNN/conf/fileNNNNN`
     Literal,
-    /// `/srv/data/dNN/\*/fileNN\*`
+    /// `/srv/data/dNNN/\*/fileNNNNN\*`
     Wild,
 }
 
@@ -48,8 +48,8 @@ pub(crate) fn domain(number: usize, spread: Spread) -> String {
 pub(crate) fn word(number: usize, shape: Shape) -> String {
     let folder = number / 50;
     match shape {
-        Shape::Literal => format!("/srv/data/d{folder}/conf/file{number}"),
-        Shape::Wild => format!("/srv/data/d{folder}/\\*/file{number}\\*"),
+        Shape::Literal => format!("/srv/data/d{folder:03}/conf/file{number:05}"),
+        Shape::Wild => format!("/srv/data/d{folder:03}/\\*/file{number:05}\\*"),
     }
 }
 
@@ -57,8 +57,8 @@ pub(crate) fn word(number: usize, shape: Shape) -> String {
 pub(crate) fn name(number: usize, shape: Shape) -> String {
     let folder = number / 50;
     match shape {
-        Shape::Literal => format!("/srv/data/d{folder}/conf/file{number}"),
-        Shape::Wild => format!("/srv/data/d{folder}/conf/file{number}.txt"),
+        Shape::Literal => format!("/srv/data/d{folder:03}/conf/file{number:05}"),
+        Shape::Wild => format!("/srv/data/d{folder:03}/conf/file{number:05}.txt"),
     }
 }
 
@@ -96,9 +96,9 @@ pub(crate) fn apps(apps: usize, rules: usize, conditions: bool) -> Policy {
     end(edit)
 }
 
-/// A path of five components of an app.
+/// A path of five components of an app, as long for each.
 pub(crate) fn app_path(app: usize, rule: usize) -> String {
-    format!("/data/data/com.example.app{app}/files/part{rule}")
+    format!("/data/data/com.example.app{app:03}/files/part{rule}")
 }
 
 /// Writes a line of domain_policy.

@@ -91,9 +91,19 @@ type PrintGroup<'f> = dyn Fn(GroupKind, GroupId, &mut dyn Sink) -> Result<(), Ou
 pub struct Condition {
     tests: Vec<Test>,
     assignments: [Option<u8>; 3],
-    /// The group of a test `task.uid=@GROUP`, which every rule of an Android app has. It is looked at first: in a
-    /// domain that all apps share it sorts out the rules of the other apps, mostly without a look at the list.
-    uid_group: Option<GroupId>,
+    uid: Uid,
+}
+
+/// A test `task.uid=@GROUP`, which every rule of an Android app has. It is looked at first: in a domain that all apps share
+/// it sorts out the rules of the other apps, mostly without a look at the list.
+#[derive(Clone, Copy)]
+enum Uid {
+    /// It is the only test.
+    Only(GroupId),
+    /// There are others.
+    And(GroupId),
+    /// There is none.
+    Any,
 }
 
 impl Condition {
@@ -118,23 +128,23 @@ impl Condition {
 
     /// From tests that were made elsewhere.
     pub(crate) fn from_tests(tests: Vec<Test>, assignments: [Option<u8>; 3]) -> Condition {
-        let uid_group = tests.iter().find_map(Test::uid_group);
-        Condition { tests, assignments, uid_group }
+        let uid = match tests.iter().find_map(Test::uid_group) {
+            Some(group) if tests.len() == 1 => Uid::Only(group),
+            Some(group) => Uid::And(group),
+            None => Uid::Any,
+        };
+        Condition { tests, assignments, uid }
     }
 
     /// Whether all tests are true (reference 5.4). The order of evaluation cannot be seen: tests have no effect.
     #[inline]
     pub(crate) fn is_true(&self, facts: &Facts<'_>, policy: &Policy) -> bool {
-        if let Some(id) = self.uid_group {
-            match policy.number_group(id) {
-                Some(group) if group.contains(u64::from(facts.task.uid)) => {}
-                _ => return false,
-            }
-            if self.tests.len() == 1 {
-                return true;
-            }
+        let has = |id| policy.number_group(id).is_some_and(|group| group.contains(facts.task.uid.into()));
+        match self.uid {
+            Uid::Only(id) => has(id),
+            Uid::And(id) => has(id) && self.are_all_true(facts, policy),
+            Uid::Any => self.are_all_true(facts, policy),
         }
-        self.are_all_true(facts, policy)
     }
 
     /// Not inlined, so that the short way of [`Condition::is_true`] stays short.

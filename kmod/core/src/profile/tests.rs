@@ -6,6 +6,7 @@ extern crate std;
 use super::{several_modes, Config, Mode, Profiles};
 use crate::edit::EditError;
 use crate::item::{Category, Item};
+use crate::link::Node;
 use crate::mem::Vec;
 use crate::text::Reason;
 use std::string::String;
@@ -200,7 +201,7 @@ fn several_modes_are_found() {
 #[test]
 fn a_shared_copy_does_not_see_later_lines() {
     let mut profiles = profiles(&["1-CONFIG=learning", "3-CONFIG=learning"]);
-    let old = profiles.share().unwrap();
+    let old = profiles.copy().unwrap();
     let before = printed(&old);
     for line in ["1-CONFIG=enforcing", "2-COMMENT=new", "PREFERENCE::audit={ max_grant_log=1 }"] {
         assert!(profiles.line(line.as_bytes()).is_ok());

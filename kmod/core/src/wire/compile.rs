@@ -79,17 +79,17 @@ impl<'p> References<'p> {
         }
         let [paths, numbers, addresses] = &mentioned;
         let [path_slots, number_slots, address_slots] = &mut all.groups;
-        for (slot, group) in policy.path_groups.iter() {
+        for (slot, group) in policy.groups.get().paths.iter() {
             if !group.members.is_empty() || paths.get(slot).next().is_some() {
                 path_slots.push(slot)?;
             }
         }
-        for (slot, group) in policy.number_groups.iter() {
+        for (slot, group) in policy.groups.get().numbers.iter() {
             if !group.members().is_empty() || numbers.get(slot).next().is_some() {
                 number_slots.push(slot)?;
             }
         }
-        for (slot, group) in policy.address_groups.iter() {
+        for (slot, group) in policy.groups.get().addresses.iter() {
             if !group.members.is_empty() || addresses.get(slot).next().is_some() {
                 address_slots.push(slot)?;
             }
@@ -165,7 +165,7 @@ impl<'p> Writer<'_, 'p> {
     }
 
     fn profiles(&mut self) -> Result {
-        let profiles = &self.policy.profiles;
+        let profiles = self.policy.profiles.get();
         self.flag(profiles.version_given)?;
         self.preferences(&profiles.global)?;
         put_len(self.out, count(profiles.list.iter().flatten()))?;
@@ -208,7 +208,7 @@ impl<'p> Writer<'_, 'p> {
     fn groups(&mut self) -> Result {
         let [paths, numbers, addresses] = &self.references.groups;
         put_len(self.out, paths.len())?;
-        for group in paths.iter().filter_map(|slot| self.policy.path_groups.get(*slot)) {
+        for group in paths.iter().filter_map(|slot| self.policy.groups.get().paths.get(*slot)) {
             put_bytes(self.out, group.name())?;
             put_len(self.out, group.members.len())?;
             for member in &group.members {
@@ -216,7 +216,7 @@ impl<'p> Writer<'_, 'p> {
             }
         }
         put_len(self.out, numbers.len())?;
-        for group in numbers.iter().filter_map(|slot| self.policy.number_groups.get(*slot)) {
+        for group in numbers.iter().filter_map(|slot| self.policy.groups.get().numbers.get(*slot)) {
             put_bytes(self.out, group.name())?;
             put_len(self.out, group.members().len())?;
             for member in group.members() {
@@ -224,7 +224,7 @@ impl<'p> Writer<'_, 'p> {
             }
         }
         put_len(self.out, addresses.len())?;
-        for group in addresses.iter().filter_map(|slot| self.policy.address_groups.get(*slot)) {
+        for group in addresses.iter().filter_map(|slot| self.policy.groups.get().addresses.get(*slot)) {
             put_bytes(self.out, group.name())?;
             put_len(self.out, group.members.len())?;
             for member in &group.members {

@@ -178,7 +178,7 @@ fn read(reader: &mut Reader<'_>, key: u64, quota: usize) -> Result<Policy, Flaw>
 }
 
 fn profiles(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
-    let profiles = &mut edit.policy.profiles;
+    let profiles = edit.policy.profiles.edit()?;
     profiles.version_given = reader.bool()?;
     profiles.global = preferences(reader)?;
     let mut next = 0_u16;
@@ -371,21 +371,21 @@ impl Tables {
         let [paths, numbers, addresses] = &self.mentions;
         let policy = &mut edit.policy;
         for (slot, users) in (0..u32::MAX).zip(paths) {
-            let unused = policy.path_groups.change(slot, |group| {
+            let unused = policy.groups.edit()?.paths.change(slot, |group| {
                 group.users = *users;
                 Ok::<_, OutOfMemory>(group.is_unused())
             })?;
             used(unused)?;
         }
         for (slot, users) in (0..u32::MAX).zip(numbers) {
-            let unused = policy.number_groups.change(slot, |group| {
+            let unused = policy.groups.edit()?.numbers.change(slot, |group| {
                 group.users = *users;
                 Ok::<_, OutOfMemory>(group.is_unused())
             })?;
             used(unused)?;
         }
         for (slot, users) in (0..u32::MAX).zip(addresses) {
-            let unused = policy.address_groups.change(slot, |group| {
+            let unused = policy.groups.edit()?.addresses.change(slot, |group| {
                 group.users = *users;
                 Ok::<_, OutOfMemory>(group.is_unused())
             })?;
