@@ -9,7 +9,7 @@
 
 use crate::acl::{self, AddressArg, Args, PathArg};
 use crate::address::Address;
-use crate::condition::Condition;
+use crate::condition::{has_uid, Condition, Uid};
 use crate::entry::{self, Entry};
 use crate::facts::Facts;
 use crate::group::GroupId;
@@ -18,7 +18,6 @@ use crate::map::Map;
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::name::Name;
 use crate::path_index::{self, Hit, PathIndex, Visit};
-use crate::pattern;
 use crate::policy::Policy;
 use crate::record;
 use crate::records::{Record, Records};
@@ -286,6 +285,8 @@ impl AclList {
             class: operation.class(),
             bit: operation.bit(),
             best: None,
+            over: false,
+            waiting: Waiting::new(),
         };
         let overflow = match request {
             Request::Path { op, path } => {
@@ -301,15 +302,15 @@ impl AclList {
             }
             Request::Signal { number, .. } => search.other(other_key(self.seed, SIGNAL, u64::from(*number))),
             Request::Network { address, .. } => {
-                let _ = search.other(address_key(self.seed, address))
-                    || search.other(other_key(self.seed, NETWORK, 0));
-                false
+                search.other(address_key(self.seed, address));
+                search.other(other_key(self.seed, NETWORK, 0))
             }
         };
         if overflow {
             search.best = None;
             for record in self.records.iter() {
-                if search.record(&record, false) {
+                search.entry(&record, false);
+                if search.over {
                     break;
                 }
             }
@@ -378,6 +379,10 @@ fn sets(condition: &Condition) -> bool {
 }
 
 /// A request on its way through the list.
+///
+/// While the index is walked there is little stack left, so only the usual entries, a word and perhaps a UID group, are
+/// decided on the spot. All others wait until the walk is over; if there are too many of them, it begins again behind
+/// those that have been tried.
 struct Search<'a> {
     list: &'a AclList,
     policy: &'a Policy,
@@ -387,51 +392,142 @@ struct Search<'a> {
     bit: u16,
     /// The number of the first entry that grants, so far, and its condition.
     best: Option<(u32, Option<&'a Condition>)>,
+    /// Whether no other entry can change the decision.
+    over: bool,
+    waiting: Waiting,
+}
+
+/// Entries that are tried later.
+struct Waiting {
+    numbers: [u32; WAITING],
+    /// Of which the first path is known to match: a bit each.
+    known: u32,
+    len: usize,
+    /// How many came in this walk, and how many were tried after the walks before it.
+    seen: u32,
+    tried: u32,
+}
+
+const WAITING: usize = 8;
+
+impl Waiting {
+    const fn new() -> Self {
+        Waiting { numbers: [0; WAITING], known: 0, len: 0, seen: 0, tried: 0 }
+    }
+
+    /// Makes an entry wait, unless it was tried already. True when there is no room for another one.
+    fn add(&mut self, number: u32, known: bool) -> bool {
+        self.seen = self.seen.wrapping_add(1);
+        if self.seen > self.tried {
+            if let Some(place) = self.numbers.get_mut(self.len) {
+                *place = number;
+                self.known |= u32::from(known).wrapping_shl(self.len as u32);
+                self.len = self.len.wrapping_add(1);
+            }
+        }
+        self.len == WAITING
+    }
 }
 
 impl<'a> Search<'a> {
     /// Entries found by a path. True if too many words match in part.
     fn path(&mut self, name: Name<'_>, wildcards: bool) -> bool {
         let list = self.list;
-        let end = list.paths.visit(name, wildcards, &mut |hit| match hit {
-            Hit::Match(number) => self.number(number, true),
-            Hit::Word(number) | Hit::Deep(number) => self.number(number, false),
-        });
-        match end {
-            Visit::Overflow => return true,
-            Visit::Stopped => return false,
-            Visit::Complete => {}
-        }
-        if list.groups > 0 {
-            let seed = list.seed;
-            return self.policy.groups_of(name, wildcards, &mut |id| {
-                let mut numbers = list.others.get(other_key(seed, GROUP, u64::from(id.0)));
-                numbers.any(|number| self.group_entry(*number, id))
+        loop {
+            let end = list.paths.visit(name, wildcards, &mut |hit| match hit {
+                Hit::Match(number) => self.candidate(number, true),
+                Hit::Word(number) | Hit::Deep(number) => self.candidate(number, false),
             });
+            if end == Visit::Overflow {
+                return true;
+            }
+            if !self.try_waiting() {
+                break;
+            }
+        }
+        while list.groups > 0 && !self.over {
+            let policy = self.policy;
+            let overflow = policy.groups_of(name, wildcards, &mut |id| {
+                let mut numbers = list.others.get(other_key(list.seed, GROUP, u64::from(id.0)));
+                numbers.any(|number| self.group_candidate(*number, id))
+            });
+            if overflow {
+                return true;
+            }
+            if !self.try_waiting() {
+                break;
+            }
         }
         false
+    }
+
+    /// Tries the entries that wait. True if there may be more of them.
+    #[inline]
+    fn try_waiting(&mut self) -> bool {
+        self.waiting.seen > 0 && self.try_some()
+    }
+
+    #[inline(never)]
+    fn try_some(&mut self) -> bool {
+        let len = self.waiting.len;
+        for place in 0..len {
+            let number = self.waiting.numbers.get(place).copied();
+            if let Some(record) = number.and_then(|number| self.list.records.get(number)) {
+                self.entry(&record, self.waiting.known.wrapping_shr(place as u32) & 1 == 1);
+            }
+        }
+        let more = len == WAITING && !self.over;
+        let tried = if more { self.waiting.tried.wrapping_add(len as u32) } else { 0 };
+        self.waiting = Waiting { tried, ..Waiting::new() };
+        more
     }
 
     fn other(&mut self, hash: u32) -> bool {
-        let list = self.list;
-        let mut numbers = list.others.get(hash);
-        let _ = numbers.any(|number| self.number(*number, false));
+        for number in self.list.others.get(hash) {
+            if let Some(record) = self.list.records.get(*number) {
+                self.entry(&record, false);
+            }
+        }
         false
     }
 
-    fn number(&mut self, number: u32, known: bool) -> bool {
-        match self.list.records.get(number) {
-            Some(record) => self.record(&record, known),
-            None => false,
-        }
-    }
-
-    /// An entry under the hash of a group: is it this group's?
-    fn group_entry(&mut self, number: u32, id: GroupId) -> bool {
+    /// An entry that the index found. True when the walk need not go on.
+    #[inline]
+    fn candidate(&mut self, number: u32, known: bool) -> bool {
         let Some(record) = self.list.records.get(number) else {
             return false;
         };
-        let first = Entry::read(record.bytes, None).map(|entry| entry.args);
+        let Some(args) = self.allows(&record) else {
+            return false;
+        };
+        let Request::Path { path, .. } = self.request else {
+            return self.waiting.add(number, known);
+        };
+        match record::only_word(args) {
+            Some(word) if known || word == path.as_bytes() => {}
+            _ => return self.waiting.add(number, known),
+        }
+        let condition = record.shared.as_deref();
+        match condition.map(Condition::uid) {
+            None => {}
+            Some(Uid::Only(group)) => {
+                if !has_uid(group, self.facts, self.policy) {
+                    return false;
+                }
+            }
+            Some(Uid::And(group)) => {
+                return has_uid(group, self.facts, self.policy) && self.waiting.add(number, true);
+            }
+            Some(Uid::Any) => return self.waiting.add(number, true),
+        }
+        self.grant(number, condition);
+        self.over
+    }
+
+    /// An entry under the hash of a group: is it this group's? True when the walk need not go on.
+    fn group_candidate(&mut self, number: u32, id: GroupId) -> bool {
+        let record = self.list.records.get(number).filter(|record| self.allows(record).is_some());
+        let first = record.and_then(|record| Entry::read(record.bytes, None)).map(|entry| entry.args);
         let is = match first {
             Some(
                 Args::Path(path) | Args::Path2(path, _) | Args::PathNumber(path, _) | Args::Device(path, ..),
@@ -439,39 +535,38 @@ impl<'a> Search<'a> {
             Some(Args::Mount { dir, .. }) => matches!(dir, PathArg::Group(group) if group == id),
             _ => false,
         };
-        is && self.record(&record, true)
+        is && self.waiting.add(number, true)
     }
 
-    /// Tries an entry. True when the search is over.
+    /// The arguments of an entry, if it allows the operation and comes before the best one so far.
     #[inline]
-    fn record(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) -> bool {
+    fn allows(&self, record: &Record<'a, Arc<Condition>>) -> Option<&'a [u8]> {
         if self.best.is_some_and(|(best, _)| best < record.number) {
-            return false;
+            return None;
         }
-        let args = match entry::header(record.bytes) {
-            Some((class, bits, args)) if class == self.class && bits & self.bit != 0 => args,
-            _ => return false,
-        };
-        let matches = match (self.request, record::only_word(args)) {
-            // The commonest entry, a single word, need not be read into arguments.
-            (Request::Path { op, path }, Some(word)) => {
-                let wildcards = !matches!(op, PathOp::Execute | PathOp::Transit);
-                known || word == path.as_bytes() || (wildcards && pattern::matches_word(*path, word))
-            }
-            _ => self.arguments_match(record.bytes, known),
-        };
-        if !matches {
-            return false;
+        match entry::header(record.bytes) {
+            Some((class, bits, args)) if class == self.class && bits & self.bit != 0 => Some(args),
+            _ => None,
+        }
+    }
+
+    fn grant(&mut self, number: u32, condition: Option<&'a Condition>) {
+        self.best = Some((number, condition));
+        self.over = self.list.setting == 0;
+    }
+
+    /// Tries an entry, whatever it is.
+    fn entry(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) {
+        if self.over || self.allows(record).is_none() || !self.arguments_match(record.bytes, known) {
+            return;
         }
         let condition = record.shared.as_deref();
-        if condition.is_some_and(|condition| !condition.is_true(self.facts, self.policy)) {
-            return false;
+        if condition.map_or(true, |condition| condition.is_true(self.facts, self.policy)) {
+            self.grant(record.number, condition);
         }
-        self.best = Some((record.number, condition));
-        self.list.setting == 0
     }
 
-    /// Not inlined: the arguments need room on the stack, and most entries do not come here.
+    /// Not inlined: the arguments need room on the stack only while they are compared.
     #[inline(never)]
     fn arguments_match(&self, record: &[u8], known: bool) -> bool {
         Entry::read(record, None).is_some_and(|entry| entry.matches(self.policy, self.request, known))

@@ -18,6 +18,7 @@ mod keyword;
 mod stored;
 
 pub use keyword::{FileType, Keyword, Permission, TaskField};
+pub(crate) use stored::{has_uid, Uid};
 pub use stored::{Condition, Subject, Test, Value, Wanted};
 
 /// The beginning of an argument test, the index and `]` follow.

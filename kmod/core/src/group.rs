@@ -193,17 +193,19 @@ impl NumberGroup {
     }
 
     /// Whether `value` is in the group: a binary search.
-    #[inline]
+    #[inline(always)]
     pub fn contains(&self, value: u64) -> bool {
         match &*self.members.stretches {
-            [] => false,
             [only] => only.0 <= value && value <= only.1,
-            stretches => {
-                let at = stretches.partition_point(|stretch| stretch.1 < value);
-                stretches.get(at).is_some_and(|stretch| stretch.0 <= value)
-            }
+            stretches => is_in(stretches, value),
         }
     }
+}
+
+#[inline(never)]
+fn is_in(stretches: &[(u64, u64)], value: u64) -> bool {
+    let at = stretches.partition_point(|stretch| stretch.1 < value);
+    stretches.get(at).is_some_and(|stretch| stretch.0 <= value)
 }
 
 impl AddressGroup {

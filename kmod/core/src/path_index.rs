@@ -488,11 +488,11 @@ impl Node {
             let head_ended = first && ended;
             // Behind the last component nothing is followed any more, so that no number of edges is too many there.
             let mut stopped = false;
-            let mut reach = |edge, exhausted| {
+            let mut reach = |edge, exhausted: bool| {
                 if last {
-                    stopped = stopped || Reached { edge, exhausted }.show(true, visit);
+                    stopped = stopped || show(edge, !exhausted, visit);
                 } else {
-                    next.add(edge, exhausted);
+                    next.add(edge);
                 }
             };
             if first {
@@ -503,8 +503,7 @@ impl Node {
                     reach(edge, head_ended && edge.component.is_exhausted(this.text));
                 });
             } else {
-                for place in reached.iter() {
-                    let edge = place.edge;
+                for edge in reached.iter() {
                     if edge.component.repeats && !ended && edge.component.matches(this.text, false, false) {
                         reach(edge, false);
                     }
@@ -517,7 +516,8 @@ impl Node {
                     });
                 }
             }
-            if stopped || next.iter().any(|place| place.show(false, visit)) {
+            let mut deep = |edge: &Edge| edge.node.deep.iter().any(|value| visit(Hit::Deep(*value)));
+            if stopped || next.iter().any(&mut deep) {
                 return Visit::Stopped;
             }
             if next.overflow {
@@ -658,48 +658,38 @@ impl crate::link::Node for Directory {
     }
 }
 
-/// An edge that was followed.
-#[derive(Clone, Copy)]
-struct Reached<'n> {
-    edge: &'n Edge,
-    /// The name ended with the constant part of the first component: no further one may be missing.
-    exhausted: bool,
-}
-
-impl Reached<'_> {
-    /// Shows the words that reach this place, and at the end of the name those that end here. True if `visit` had enough.
-    fn show(&self, end: bool, visit: &mut dyn FnMut(Hit) -> bool) -> bool {
-        let node = &self.edge.node;
-        let ending: &[u32] = if end { &node.values } else { &[] };
-        let missing: &[u32] = if end && !self.exhausted { &node.missing } else { &[] };
-        node.deep.iter().any(|value| visit(Hit::Deep(*value)))
-            || ending.iter().chain(missing).any(|value| visit(Hit::Match(*value)))
-    }
+/// Shows the words that go on below the last level behind an edge, and at the end of the name those that end there;
+/// `missing`: also those of which one more component may be missing. True if `visit` had enough.
+fn show(edge: &Edge, missing: bool, visit: &mut dyn FnMut(Hit) -> bool) -> bool {
+    let node = &edge.node;
+    let missing: &[u32] = if missing { &node.missing } else { &[] };
+    node.deep.iter().any(|value| visit(Hit::Deep(*value)))
+        || node.values.iter().chain(missing).any(|value| visit(Hit::Match(*value)))
 }
 
 /// The edges followed last, each once.
 struct Active<'n> {
-    places: [Option<Reached<'n>>; ACTIVE],
+    edges: [Option<&'n Edge>; ACTIVE],
     len: usize,
     overflow: bool,
 }
 
 impl<'n> Active<'n> {
     const fn new() -> Self {
-        Active { places: [None; ACTIVE], len: 0, overflow: false }
+        Active { edges: [None; ACTIVE], len: 0, overflow: false }
     }
 
-    fn iter(&self) -> impl Iterator<Item = Reached<'n>> + '_ {
-        self.places.iter().map_while(|place| *place)
+    fn iter(&self) -> impl Iterator<Item = &'n Edge> + '_ {
+        self.edges.iter().map_while(|edge| *edge)
     }
 
-    fn add(&mut self, edge: &'n Edge, exhausted: bool) {
-        if self.iter().any(|place| core::ptr::eq(place.edge, edge)) {
+    fn add(&mut self, edge: &'n Edge) {
+        if self.iter().any(|old| core::ptr::eq(old, edge)) {
             return;
         }
-        match self.places.get_mut(self.len) {
+        match self.edges.get_mut(self.len) {
             Some(place) => {
-                *place = Some(Reached { edge, exhausted });
+                *place = Some(edge);
                 self.len = self.len.wrapping_add(1);
             }
             None => self.overflow = true,

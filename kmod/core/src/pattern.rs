@@ -141,28 +141,37 @@ fn repeated_matches(name: &[u8], pattern: &[u8]) -> bool {
     let mut name = name;
     while !name.is_empty() {
         let that = Component::first(name);
-        let mut next = Positions::none();
         let (mut pattern, mut at) = (pattern, 0_usize);
+        // As in [`follow`].
+        let mut here = reached.has(0);
+        let (mut arrived, mut any) = (false, false);
         while !pattern.is_empty() {
             let this = Component::first(pattern);
             let behind = at.saturating_add(1);
-            if reached.has(at) {
+            let there = reached.has(behind);
+            let (mut stays, mut leaves) = (false, false);
+            if here {
                 match this.group() {
                     // Each repetition ends with a `/`; after it, one more may come, or what follows the group.
-                    Some(inner) if that.has_slash && component_matches(that.text, inner) => {
-                        next.add(at);
-                        next.add(behind);
+                    Some(inner) => {
+                        stays = that.has_slash && component_matches(that.text, inner);
+                        leaves = stays;
                     }
-                    None if component_matches(that.text, this.text) => next.add(behind),
-                    _ => {}
+                    None => leaves = component_matches(that.text, this.text),
                 }
             }
-            (pattern, at) = (this.rest, behind);
+            if here || arrived {
+                reached.set(at, arrived || stays);
+                any = any || arrived || stays;
+            }
+            (arrived, here, at) = (leaves, there, behind);
+            pattern = this.rest;
         }
-        if next.is_empty() {
+        reached.set(at, arrived);
+        if !any && !arrived {
             return false;
         }
-        (reached, name) = (next, that.rest);
+        name = that.rest;
     }
     // The name has ended: it matches if the pattern may end in one of the places reached.
     let (mut pattern, mut at) = (pattern, 0_usize);
@@ -211,40 +220,48 @@ fn side_matches(name: &[u8], pattern: &[u8]) -> bool {
 
 /// Follows all possibilities at the same time.
 ///
-/// Position `n` means that the first `n` elements are done with. Positions are counted by hand, because the addition
-/// in `enumerate()` is checked, and a failed check is a panic.
+/// Position `n` means that the first `n` elements are done with. One set of positions is enough: an element leads to its
+/// own position or the one behind it, so the positions change from left to right, with the old state of the next one
+/// kept aside. They are counted by hand, because the addition in `enumerate()` is checked, and a failed check is a panic.
 fn follow<const WORDS: usize>(name: &[u8], pattern: &[u8]) -> bool {
     let mut reached = Positions::<WORDS>::start();
     for unit in units(name) {
-        let mut next = Positions::none();
         let mut at = 0_usize;
+        let mut here = reached.has(0);
+        // Whether the element before this one is done with, now that the unit is.
+        let mut arrived = false;
+        let mut any = false;
         for element in elements(pattern) {
             let behind = at.saturating_add(1);
-            if reached.has(at) {
+            let mut there = reached.has(behind);
+            let (mut stays, mut leaves) = (false, false);
+            if here {
                 match element {
-                    Element::Unit(wanted) if wanted == unit => next.add(behind),
-                    Element::One(class) if class.contains(unit) => next.add(behind),
-                    Element::Some(class) if class.contains(unit) => {
-                        next.add(at);
-                        next.add(behind);
+                    Element::Unit(wanted) => leaves = wanted == unit,
+                    Element::One(class) => leaves = class.contains(unit),
+                    Element::Some(class) => {
+                        leaves = class.contains(unit);
+                        stays = leaves;
                     }
                     Element::Many(class) => {
                         // It may also match nothing: then this same unit is for the element behind it, which is
                         // looked at next.
-                        reached.add(behind);
-                        if class.contains(unit) {
-                            next.add(at);
-                        }
+                        there = true;
+                        stays = class.contains(unit);
                     }
                     _ => {}
                 }
             }
-            at = behind;
+            if here || arrived {
+                reached.set(at, arrived || stays);
+                any = any || arrived || stays;
+            }
+            (arrived, here, at) = (leaves, there, behind);
         }
-        if next.is_empty() {
+        reached.set(at, arrived);
+        if !any && !arrived {
             return false;
         }
-        reached = next;
     }
     // The name has ended. From a place reached, only elements that match nothing may follow.
     let (mut complete, mut at) = (reached.has(0), 0_usize);
@@ -289,21 +306,18 @@ const WIDE: usize = 16;
 const NARROW: usize = 2;
 
 impl<const WORDS: usize> Positions<WORDS> {
-    const fn none() -> Self {
-        Positions([0; WORDS])
-    }
-
     /// Only position 0.
     fn start() -> Self {
-        let mut positions = Positions::none();
-        positions.add(0);
+        let mut positions = Positions([0; WORDS]);
+        positions.set(0, true);
         positions
     }
 
     /// A position beyond the limit is not kept. There is none, because such patterns cannot be made.
-    fn add(&mut self, position: usize) {
+    fn set(&mut self, position: usize, reached: bool) {
         if let Some(word) = self.0.get_mut(position >> 5) {
-            *word |= 1_u32.wrapping_shl((position & 31) as u32);
+            let bit = 1_u32.wrapping_shl((position & 31) as u32);
+            *word = if reached { *word | bit } else { *word & !bit };
         }
     }
 
@@ -312,10 +326,6 @@ impl<const WORDS: usize> Positions<WORDS> {
             Some(word) => word.wrapping_shr((position & 31) as u32) & 1 == 1,
             None => false,
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0 == [0; WORDS]
     }
 }
 

@@ -37,7 +37,7 @@ impl<T: Node> Slots<T> {
     }
 
     /// The part of a number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
         let place = match branch_of(number) {
             None => self.first.get(number as usize)?,

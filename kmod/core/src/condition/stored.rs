@@ -97,7 +97,7 @@ pub struct Condition {
 /// A test `task.uid=@GROUP`, which every rule of an Android app has. It is looked at first: in a domain that all apps share
 /// it sorts out the rules of the other apps, mostly without a look at the list.
 #[derive(Clone, Copy)]
-enum Uid {
+pub(crate) enum Uid {
     /// It is the only test.
     Only(GroupId),
     /// There are others.
@@ -137,14 +137,18 @@ impl Condition {
     }
 
     /// Whether all tests are true (reference 5.4). The order of evaluation cannot be seen: tests have no effect.
-    #[inline]
     pub(crate) fn is_true(&self, facts: &Facts<'_>, policy: &Policy) -> bool {
-        let has = |id| policy.number_group(id).is_some_and(|group| group.contains(facts.task.uid.into()));
         match self.uid {
-            Uid::Only(id) => has(id),
-            Uid::And(id) => has(id) && self.are_all_true(facts, policy),
+            Uid::Only(group) => has_uid(group, facts, policy),
+            Uid::And(group) => has_uid(group, facts, policy) && self.are_all_true(facts, policy),
             Uid::Any => self.are_all_true(facts, policy),
         }
+    }
+
+    /// The test of the UID.
+    #[inline(always)]
+    pub(crate) const fn uid(&self) -> Uid {
+        self.uid
     }
 
     /// Not inlined, so that the short way of [`Condition::is_true`] stays short.
@@ -209,6 +213,12 @@ impl Condition {
         }
         print_assignments(&self.assignments, sink)
     }
+}
+
+/// Whether the task's UID is in a group.
+#[inline(always)]
+pub(crate) fn has_uid(group: GroupId, facts: &Facts<'_>, policy: &Policy) -> bool {
+    policy.number_group(group).is_some_and(|group| group.contains(facts.task.uid.into()))
 }
 
 impl PartialEq for Condition {
