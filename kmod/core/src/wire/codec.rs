@@ -120,12 +120,24 @@ impl<'a> Reader<'a> {
     }
 
     /// A number up to `max`.
-    #[inline]
+    #[inline(always)]
     fn number(&mut self, max: u64) -> Result<u64, Flaw> {
         let first = self.u8()?;
         if first < 0x80 {
             return if u64::from(first) <= max { Ok(first.into()) } else { Err(Flaw::Number) };
         }
+        // Most numbers have two bytes at most.
+        if let Some((second @ 1..=0x7F, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            let value = u64::from(first & 0x7F) | u64::from(*second) << 7;
+            return if value <= max { Ok(value) } else { Err(Flaw::Number) };
+        }
+        self.long_number(first, max)
+    }
+
+    /// A number whose first byte was taken already, and is not its last one.
+    #[inline(never)]
+    fn long_number(&mut self, first: u8, max: u64) -> Result<u64, Flaw> {
         let mut value = u64::from(first & 0x7F);
         let mut shift = 7_u32;
         loop {
@@ -148,6 +160,7 @@ impl<'a> Reader<'a> {
         self.number(u16::MAX.into()).map(|number| number as u16)
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, Flaw> {
         self.number(u32::MAX.into()).map(|number| number as u32)
     }

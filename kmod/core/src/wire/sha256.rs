@@ -33,7 +33,7 @@ pub fn digest(message: &[u8]) -> [u8; 32] {
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ];
     let mut blocks = message.chunks_exact(64);
-    for block in blocks.by_ref() {
+    for block in blocks.by_ref().filter_map(<[u8]>::first_chunk) {
         compress(&mut state, block);
     }
     // The rest, a one bit, zeros, and the number of bits: one block, or two if the number does not fit any more.
@@ -50,7 +50,7 @@ pub fn digest(message: &[u8]) -> [u8; 32] {
             *place = byte;
         }
     }
-    for block in last.get(..end).unwrap_or(&[]).chunks_exact(64) {
+    for block in last.get(..end).unwrap_or(&[]).chunks_exact(64).filter_map(<[u8]>::first_chunk) {
         compress(&mut state, block);
     }
     let mut digest = [0; 32];
@@ -103,8 +103,8 @@ macro_rules! rounds {
     };
 }
 
-/// Takes a block of 64 bytes in.
-fn compress(state: &mut [u32; 8], block: &[u8]) {
+/// Takes a block in.
+fn compress(state: &mut [u32; 8], block: &[u8; 64]) {
     // The sixteen newest words of the schedule, in a ring.
     let mut ring = [0_u32; 16];
     // Not `zip`: it divides by the length of the chunks, and a division by a variable can panic.

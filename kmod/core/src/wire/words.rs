@@ -6,12 +6,12 @@
 //! three or four bytes each, and whatever has to be known about a word (is it valid, has it wildcards, what is its hash)
 //! is found out once, however many rules it is in.
 //!
-//! The limit of what can be shared bounds what a hostile image can do: no byte of it becomes more than [`SHARED`] bytes
-//! here.
+//! The limit of what can be shared bounds what a hostile image can do: a word takes two bytes of it at least, so none of
+//! them becomes more than 80 here, and all are counted before there is memory for the first.
 
 use super::image::Flaw;
 use crate::acl;
-use crate::hash;
+use crate::hash::{self, Row};
 #[cfg(not(sekisho_kernel))]
 use crate::mem::OutOfMemory;
 use crate::mem::Vec;
@@ -38,10 +38,11 @@ pub(crate) struct Words {
 
 /// One word.
 struct Word {
-    start: usize,
-    len: usize,
+    start: u32,
+    len: u32,
     /// Its hash, if it has no wildcards.
-    hash: Option<u32>,
+    hash: u32,
+    has_wildcards: bool,
     /// The last stamp of [`Words::path_record`]; 0: nothing mentioned it, [`MENTIONED`]: something else did.
     stamp: Cell<u32>,
 }
@@ -51,11 +52,22 @@ const MENTIONED: u32 = 1;
 impl Words {
     /// Reads and checks the words. There may be `room` bytes in them: a policy with them would take more than that.
     pub(crate) fn read(packed: &[u8], seed: u64, room: usize) -> Result<Words, Flaw> {
-        let mut words = Words { bytes: Vec::new(), list: Vec::new() };
+        let (count, total) = measure(packed);
+        if count > packed.len() / 2 {
+            return Err(Flaw::Order); // Each has a byte of its own.
+        }
+        if total > room {
+            return Err(Flaw::Quota);
+        }
+        let bytes = total.saturating_add(count.saturating_mul(HEAD));
+        if u32::try_from(bytes).is_err() {
+            return Err(Flaw::OutOfMemory);
+        }
+        let mut words = Words { bytes: Vec::with_capacity(bytes)?, list: Vec::with_capacity(count)? };
         // A head, then the beginning of the word before.
         let mut buffer = [0_u8; HEAD + SHARED + 1];
         let (mut last_start, mut last_len, mut last_plain) = (0_usize, 0_usize, 0_usize);
-        let mut total = 0_usize;
+        let mut row = Row::new(seed);
         let mut rest = packed;
         while let Some((mark, tail)) = rest.split_first() {
             if *mark < MARK {
@@ -86,18 +98,22 @@ impl Words {
             if !grows || shared > last_len {
                 return Err(Flaw::Order);
             }
-            let len = shared.saturating_add(own.len());
-            total = total.saturating_add(len);
-            if total > room {
-                return Err(Flaw::Quota);
+            let len = shared.wrapping_add(own.len());
+            // Eight bytes at once, what does not belong to the word included: nothing reads on behind its end.
+            let place = buffer.get_mut(HEAD.wrapping_add(shared)..).unwrap_or(&mut []);
+            let mut done = 0;
+            if let Some((place, bytes)) = place.first_chunk_mut::<8>().zip(tail.first_chunk::<8>()) {
+                *place = *bytes;
+                done = 8;
             }
-            let places = buffer.iter_mut().skip(HEAD.wrapping_add(shared));
-            for (place, byte) in places.zip(own) {
-                *place = *byte;
+            if own.len() > done {
+                for (place, byte) in place.iter_mut().zip(own).skip(done) {
+                    *place = *byte;
+                }
             }
-            let start = words.bytes.len().saturating_add(HEAD);
+            let start = words.bytes.len().wrapping_add(HEAD);
             record::set_head(&mut buffer, len)?;
-            match buffer.get(..HEAD.saturating_add(len)) {
+            match buffer.get(..HEAD.wrapping_add(len)) {
                 Some(all) => words.bytes.extend_from_slice(all)?,
                 None => {
                     words.bytes.extend_from_slice(buffer.get(..HEAD.wrapping_add(shared)).unwrap_or(&[]))?;
@@ -105,18 +121,21 @@ impl Words {
                 }
             }
             let word = words.bytes.get(start..).unwrap_or(&[]);
-            let mut hash = None;
             if is_plain {
                 last_plain = len;
-                hash = Some(hash_of(seed, word));
             } else {
                 acl::check_word(word, Reason::BadPath)?;
                 last_plain = name::printable_len(word, b'\\');
-                if pattern::skip_units(word).is_empty() {
-                    hash = Some(hash_of(seed, word));
-                }
             }
-            words.list.push(Word { start, len, hash, stamp: Cell::new(0) })?;
+            let has_wildcards = !is_plain && !pattern::skip_units(word).is_empty();
+            let hash = if has_wildcards {
+                row.begin_again(shared);
+                0
+            } else {
+                hash::fold(row.bytes(word, shared))
+            };
+            let stamp = Cell::new(0);
+            words.list.push(Word { start: start as u32, len: len as u32, hash, has_wildcards, stamp })?;
             (last_start, last_len) = (start, len);
         }
         Ok(words)
@@ -131,7 +150,8 @@ impl Words {
     pub(crate) fn get(&self, number: u32) -> Option<&[u8]> {
         let word = self.list.get(number as usize)?;
         word.stamp.set(word.stamp.get().max(MENTIONED));
-        self.bytes.get(word.start..word.start.wrapping_add(word.len))
+        let start = word.start as usize;
+        self.bytes.get(start..start.wrapping_add(word.len as usize))
     }
 
     /// The record of an entry with this path and nothing else, as [`record::write`] would make it. `stamp` is greater than
@@ -140,10 +160,11 @@ impl Words {
     pub(crate) fn path_record(&mut self, number: u32, stamp: u32, bits: u16) -> Option<PathRecord<'_>> {
         let word = self.list.get(number as usize)?;
         let is_first = word.stamp.replace(stamp) != stamp;
-        let end = word.start.wrapping_add(word.len);
-        let bytes = self.bytes.get_mut(word.start.wrapping_sub(HEAD)..end)?;
+        let start = word.start as usize;
+        let bytes = self.bytes.get_mut(start.wrapping_sub(HEAD)..start.wrapping_add(word.len as usize))?;
         record::set_operations(bytes, Class::Path, bits);
-        Some(PathRecord { bytes, hash: word.hash, is_first })
+        let hash = if word.has_wildcards { None } else { Some(word.hash) };
+        Some(PathRecord { bytes, hash, is_first })
     }
 
     /// Whether something mentions each of them.
@@ -169,9 +190,27 @@ impl<'a> PathRecord<'a> {
     }
 }
 
-#[inline]
-fn hash_of(seed: u64, word: &[u8]) -> u32 {
-    hash::fold(hash::bytes(seed, word))
+/// Number of words, and of bytes in all of them.
+fn measure(packed: &[u8]) -> (usize, usize) {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    let (mut count, mut shared) = (0_u64, 0_u64);
+    let mut rest = packed;
+    while let Some((chunk, more)) = rest.split_first_chunk::<8>() {
+        let chunk = u64::from_le_bytes(*chunk);
+        // A bit for each mark. A product with ones has the sum of all parts of the other factor in its highest part.
+        let marks = (chunk >> 7) & LOW;
+        count = count.wrapping_add(marks.wrapping_mul(LOW) >> 56);
+        let parts = chunk & marks.wrapping_mul(0x7F);
+        let parts = (parts & 0x00FF_00FF_00FF_00FF).wrapping_add((parts >> 8) & 0x00FF_00FF_00FF_00FF);
+        shared = shared.wrapping_add(parts.wrapping_mul(0x0001_0001_0001_0001) >> 48);
+        rest = more;
+    }
+    for mark in rest.iter().filter(|byte| **byte >= MARK) {
+        count = count.wrapping_add(1);
+        shared = shared.wrapping_add(u64::from(*mark & !MARK));
+    }
+    let own = packed.len().saturating_sub(count as usize);
+    (count as usize, own.saturating_add(shared as usize))
 }
 
 /// Packs words that are sorted and different.
