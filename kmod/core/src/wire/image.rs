@@ -680,6 +680,7 @@ fn runs(
 }
 
 /// A run of entries with a path and nothing else, which most are.
+#[inline(never)] // It needs all registers.
 fn paths(
     reader: &mut Reader<'_>,
     target: &mut Target<'_>,

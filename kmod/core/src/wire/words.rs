@@ -51,6 +51,7 @@ const MENTIONED: u32 = 1;
 
 impl Words {
     /// Reads and checks the words. There may be `room` bytes in them: a policy with them would take more than that.
+    #[inline(never)] // It needs all registers.
     pub(crate) fn read(packed: &[u8], seed: u64, room: usize) -> Result<Words, Flaw> {
         let (count, total) = measure(packed);
         if count > packed.len() / 2 {
@@ -85,17 +86,14 @@ impl Words {
             };
             let (own, next) = pattern::cut(tail, len);
             rest = next;
+            // What is left out is all that could be, and the word comes behind the last one.
             let grows = match own.first() {
-                // Nobody shares more than there is; what is left out is all that could be.
-                Some(first) if shared < SHARED => {
-                    shared == last_len
-                        || shared < last_len
-                            && buffer.get(HEAD.wrapping_add(shared)).is_some_and(|last| last < first)
-                }
-                Some(_) => words.bytes.get(last_start..).and_then(|last| last.get(SHARED..)) < Some(own),
                 None => false,
+                Some(_) if shared >= last_len => shared == last_len,
+                Some(_) if shared == SHARED => words.is_behind_last(last_start, own),
+                Some(first) => buffer.get(HEAD.wrapping_add(shared)).is_some_and(|last| last < first),
             };
-            if !grows || shared > last_len {
+            if !grows {
                 return Err(Flaw::Order);
             }
             let len = shared.wrapping_add(own.len());
@@ -113,32 +111,32 @@ impl Words {
             }
             let start = words.bytes.len().wrapping_add(HEAD);
             record::set_head(&mut buffer, len)?;
-            match buffer.get(..HEAD.wrapping_add(len)) {
-                Some(all) => words.bytes.extend_from_slice(all)?,
-                None => {
+            let (hash, has_wildcards) = match buffer.get(..HEAD.wrapping_add(len)) {
+                Some(all) if is_plain => {
+                    words.bytes.extend_from_slice(all)?;
+                    last_plain = len;
+                    let word = buffer.get(HEAD..HEAD.wrapping_add(len)).unwrap_or(&[]);
+                    (hash::fold(row.bytes(word, shared)), false)
+                }
+                _ => {
                     words.bytes.extend_from_slice(buffer.get(..HEAD.wrapping_add(shared)).unwrap_or(&[]))?;
                     words.bytes.extend_from_slice(own)?;
+                    let word = words.bytes.get(start..).unwrap_or(&[]);
+                    last_plain = name::printable_len(word, b'\\');
+                    check(word, shared, &mut row)?
                 }
-            }
-            let word = words.bytes.get(start..).unwrap_or(&[]);
-            if is_plain {
-                last_plain = len;
-            } else {
-                acl::check_word(word, Reason::BadPath)?;
-                last_plain = name::printable_len(word, b'\\');
-            }
-            let has_wildcards = !is_plain && !pattern::skip_units(word).is_empty();
-            let hash = if has_wildcards {
-                row.begin_again(shared);
-                0
-            } else {
-                hash::fold(row.bytes(word, shared))
             };
             let stamp = Cell::new(0);
             words.list.push(Word { start: start as u32, len: len as u32, hash, has_wildcards, stamp })?;
             (last_start, last_len) = (start, len);
         }
         Ok(words)
+    }
+
+    /// Whether a word that has the first [`SHARED`] bytes of the last one, and these, comes behind it.
+    #[cold]
+    fn is_behind_last(&self, last_start: usize, own: &[u8]) -> bool {
+        self.bytes.get(last_start..).and_then(|last| last.get(SHARED..)) < Some(own)
     }
 
     /// Number of words.
@@ -188,6 +186,17 @@ impl<'a> PathRecord<'a> {
     pub(crate) fn word(&self) -> &'a [u8] {
         self.bytes.get(HEAD..).unwrap_or(&[])
     }
+}
+
+/// Checks a word that is long or does not stand for itself. Returns its hash, and whether it has wildcards.
+#[inline(never)]
+fn check(word: &[u8], shared: usize, row: &mut Row) -> Result<(u32, bool), Reason> {
+    acl::check_word(word, Reason::BadPath)?;
+    if pattern::skip_units(word).is_empty() {
+        return Ok((hash::fold(row.bytes(word, shared)), false));
+    }
+    row.begin_again(shared);
+    Ok((0, true))
 }
 
 /// Number of words, and of bytes in all of them.
