@@ -457,8 +457,46 @@ fn a_small_image_cannot_take_much_more_than_the_quota() {
     for (image, what, left) in [(long, "long", 0), (often, "often", 40_000), (deep, "deep", 5_000)] {
         let bytes = image.to_bytes().expect("small");
         assert!(bytes.len() < 1 << 20, "{what}: {}", bytes.len());
-        let error = load(&bytes, KEY, QUOTA).err().expect("an error");
+        let mut error = None;
+        let used = allocation_counter::measure(|| error = load(&bytes, KEY, QUOTA).err());
+        let error = error.expect("an error");
         assert!(error.flaw == Flaw::Quota, "{what}: {}", error.flaw.message());
+        // The bytes of a block double and move.
+        assert!(used.bytes_max < 3 * QUOTA as u64, "{what}: {}", used.bytes_max);
         assert!(bytes.len() - error.offset > left, "{what}: {} of {}", error.offset, bytes.len());
     }
+}
+
+/// Without a quota, the words of an image take no more than a certain number of bytes for each of theirs.
+#[test]
+fn words_take_memory_in_proportion() {
+    let empty = compile(&Policy::new().expect("memory")).expect("memory");
+    let empty = Image::from_bytes(&empty).expect("an image");
+    let growing: Vec<u8> = (0..100_000_u32).flat_map(|number| [0x80 | number.min(127) as u8, b'a']).collect();
+    for (packed, flaw) in [(growing, Flaw::Order), (vec![0xFF; 200_000], Flaw::Order)] {
+        let mut image = empty.clone();
+        image.packed_words = packed;
+        let bytes = image.to_bytes().expect("small");
+        let mut error = None;
+        let used = allocation_counter::measure(|| error = load(&bytes, KEY, 0).err());
+        assert!(error.is_some_and(|error| error.flaw == flaw));
+        assert!(used.bytes_max < 80 * bytes.len() as u64, "{}", used.bytes_max);
+    }
+}
+
+/// Words of all lengths, around the most that one shares with the next, plain, with escapes and with wildcards.
+#[test]
+fn words_of_all_lengths() {
+    let mut lines = String::from("<kernel>\n");
+    for len in (1..40).chain(110..150).chain([254, 255, 256, 400]) {
+        let long = "/".repeat(len);
+        for end in
+            ["", "a", "b\\040", "b\\040c", "b\\*", "b\\*/c", "bbbbbbbbbbbbbbbbbbb", "bbbbbbbbbbbbbbbbbbbc"]
+        {
+            lines.push_str(&format!("allow_read {long}{end}\n"));
+            lines.push_str(&format!("allow_write a{long}{end}{}\n", "x".repeat(len % 9)));
+        }
+        lines.push_str(&format!("<kernel> {long}a\nallow_read /a\n<kernel> {long}b /c\n"));
+    }
+    check(&load_texts(&[(File::Domain, &lines)]), "words of all lengths");
 }
