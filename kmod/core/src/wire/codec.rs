@@ -23,6 +23,15 @@ pub(crate) fn put_u64(out: &mut Vec<u8>, value: u64) -> Result<(), OutOfMemory> 
     out.push(rest as u8)
 }
 
+/// Writes a number that may be negative: the small ones of both signs are short.
+///
+/// # Errors
+/// Out of memory.
+#[cfg(not(sekisho_kernel))]
+pub(crate) fn put_i32(out: &mut Vec<u8>, value: i32) -> Result<(), OutOfMemory> {
+    put_u64(out, ((value << 1) ^ (value >> 31)) as u32 as u64)
+}
+
 /// Writes the number of elements that follow.
 ///
 /// # Errors
@@ -163,6 +172,13 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, Flaw> {
         self.number(u32::MAX.into()).map(|number| number as u32)
+    }
+
+    /// What [`put_i32`] wrote.
+    #[inline]
+    pub(crate) fn i32(&mut self) -> Result<i32, Flaw> {
+        let coded = self.u32()?;
+        Ok((coded >> 1) as i32 ^ 0_i32.wrapping_sub((coded & 1) as i32))
     }
 
     pub(crate) fn u64(&mut self) -> Result<u64, Flaw> {

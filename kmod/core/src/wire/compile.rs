@@ -3,7 +3,7 @@
 //!
 //! Written is what the four policy files show; deleted domains, which only their tasks still know, are left out.
 
-use super::codec::{put_address, put_bytes, put_len, put_number, put_option, put_u64};
+use super::codec::{put_address, put_bytes, put_i32, put_len, put_number, put_option, put_u64};
 use super::words::{pack, shared};
 use super::{sha256, MAGIC, SHARED_NAME, VERSION};
 use crate::acl::{self, AddressArg, Args, NumberArg, PathArg};
@@ -426,8 +426,15 @@ impl<'p> Writer<'_, 'p> {
             put_option(self.out, condition, |out, number| put_u64(out, number.into()))?;
             self.out.push(first.class as u8)?;
             put_len(self.out, run.len())?;
+            let mut last = 0_u32;
             for entry in run {
-                self.entry(entry)?;
+                if let Args::Path(path) = &entry.args {
+                    let number = self.references.path(path) as u32;
+                    put_i32(self.out, number.wrapping_sub(last) as i32)?;
+                    last = number;
+                } else {
+                    self.entry(entry)?;
+                }
             }
         }
         Ok(())

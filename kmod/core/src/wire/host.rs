@@ -138,10 +138,19 @@ impl Image {
         }
         for run in self.domains.iter_mut().flat_map(|domain| &mut domain.runs) {
             match &mut run.entries {
-                Entries::Path(all)
-                | Entries::Env(all)
-                | Entries::ExecuteHandler(all)
-                | Entries::DeniedExecuteHandler(all) => all.iter_mut().for_each(&mut visit),
+                Entries::Path(all) => {
+                    let (mut old, mut new) = (0_u32, 0_u32);
+                    for step in all {
+                        old = old.wrapping_add_signed(*step);
+                        let mut path = old;
+                        visit(&mut path);
+                        *step = path.wrapping_sub(new) as i32;
+                        new = path;
+                    }
+                }
+                Entries::Env(all) | Entries::ExecuteHandler(all) | Entries::DeniedExecuteHandler(all) => {
+                    all.iter_mut().for_each(&mut visit)
+                }
                 Entries::Path2(all) => all.iter_mut().for_each(|(from, to)| {
                     visit(from);
                     visit(to);
@@ -300,7 +309,8 @@ pub struct Run {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the variants are those of the core's classes")]
 pub enum Entries {
-    Path(Vec<Path>),
+    /// Each as the difference to the one before, the first as the difference to 0.
+    Path(Vec<i32>),
     Path2(Vec<(Path, Path)>),
     PathNumber(Vec<(Path, NumberArg)>),
     Device(Vec<(Path, NumberArg, NumberArg, NumberArg)>),

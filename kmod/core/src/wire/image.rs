@@ -8,7 +8,8 @@
 //! have words of their own.
 //!
 //! A path of an entry is a number: that of a word, or the number of words and that of a group. The entries of a domain
-//! stand in their order in runs, and a run says once what its entries have in common: class, bits and condition. The name
+//! stand in their order in runs, and a run says once what its entries have in common: class, bits and condition. Where they
+//! have a path and nothing else, only the difference to the path before stands there (to 0 for the first). The name
 //! of a domain begins with the bytes of the one before that it says.
 //!
 //! Each of these has one form: the words are sorted and different, a run ends where something else begins, and a shared
@@ -691,8 +692,9 @@ fn paths(
     condition: Option<Arc<Condition>>,
 ) -> Result<(), Flaw> {
     let operations = entry::count(Class::Path, bits);
+    let mut number = 0_u32;
     for _ in 0..count {
-        let number = reader.u32()?;
+        number = number.wrapping_add_signed(reader.i32()?);
         let Some(record) = words.path_record(number, target.stamp, bits) else {
             let args = Args::Path(path(number, words, tables)?);
             add_entry(target, Class::Path, bits, &args, condition.clone())?;

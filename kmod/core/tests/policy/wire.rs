@@ -196,7 +196,7 @@ fn what_text_cannot_say_is_rejected() {
     };
     let path = |image: &mut Image, word: &[u8]| {
         let place = image.add_word(word).expect("words");
-        push(image, 4, Entries::Path(vec![place]));
+        push(image, 4, Entries::Path(vec![place as i32]));
     };
     let member = |image: &mut Image, word: &[u8]| {
         let place = image.add_word(word).expect("words");
@@ -241,7 +241,7 @@ fn what_text_cannot_say_is_rejected() {
         let places: Vec<u32> =
             [b"/new", b"/old"].iter().map(|word| image.add_word(*word).expect("words")).collect();
         for place in places {
-            push(image, 4, Entries::Path(vec![place]));
+            push(image, 4, Entries::Path(vec![place as i32]));
         }
     });
     rejected("an unused condition", &|image| {
@@ -272,8 +272,8 @@ fn what_text_cannot_say_is_rejected() {
     }
     rejected("the same path", &|image| {
         let place = image.add_word(b"/new").expect("words");
-        push(image, 4, Entries::Path(vec![place]));
-        push(image, 8, Entries::Path(vec![place]));
+        push(image, 4, Entries::Path(vec![place as i32]));
+        push(image, 8, Entries::Path(vec![place as i32]));
     });
     rejected("a second handler", &|image| {
         let places: Vec<u32> =
