@@ -169,6 +169,38 @@ impl AclList {
         Ok(())
     }
 
+    /// Where an entry with this word is, whose hash is known if it has no wildcards.
+    #[inline]
+    pub(crate) fn known_place<'a>(&self, word: &'a [u8], hash: Option<u32>) -> path_index::Place<'a> {
+        match hash {
+            Some(hash) => path_index::Place::Plain(hash),
+            None => self.paths.place(word),
+        }
+    }
+
+    /// Adds an entry with a path and nothing else at the end. It is not there yet. `count` is [`entry::count`].
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    #[inline]
+    pub(crate) fn add_word(
+        &mut self,
+        place: path_index::Place<'_>,
+        record: &[u8],
+        count: u32,
+        condition: Option<Arc<Condition>>,
+    ) -> Result<(), OutOfMemory> {
+        let sets = condition.as_ref().is_some_and(|condition| sets(condition));
+        let number = self.records.push(record, condition)?;
+        if let Err(error) = self.paths.insert(place, number) {
+            self.records.remove(number)?;
+            return Err(error);
+        }
+        self.count = self.count.saturating_add(count);
+        self.setting = self.setting.saturating_add(sets.into());
+        Ok(())
+    }
+
     /// Gives an entry other bits.
     ///
     /// # Errors

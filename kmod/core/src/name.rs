@@ -157,12 +157,9 @@ pub(crate) fn printable_len(bytes: &[u8], except: u8) -> usize {
     const TOPS: u64 = 0x8080_8080_8080_8080;
     let excepted = ONES.wrapping_mul(u64::from(except));
     let mut len = 0_usize;
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in chunks.by_ref() {
-        let Ok(chunk) = chunk.try_into() else {
-            return len; // Never: a chunk has eight bytes.
-        };
-        let chunk = u64::from_le_bytes(chunk);
+    let mut rest = bytes;
+    while let Some((chunk, more)) = rest.split_first_chunk::<8>() {
+        let chunk = u64::from_le_bytes(*chunk);
         let other = chunk ^ excepted;
         // The top bit of a byte tells that it is out. A borrow or carry only reaches the bytes above one that is out, so
         // that the lowest of these bits is always right.
@@ -171,13 +168,13 @@ pub(crate) fn printable_len(bytes: &[u8], except: u8) -> usize {
         let equal = other.wrapping_sub(ONES) & !other;
         let out = (below | above | equal) & TOPS;
         if out != 0 {
-            return len.saturating_add((out.trailing_zeros() >> 3) as usize);
+            return len.wrapping_add((out.trailing_zeros() >> 3) as usize);
         }
-        len = len.saturating_add(8);
+        len = len.wrapping_add(8);
+        rest = more;
     }
     let good = |byte: &u8| byte.wrapping_sub(0x21) <= 0x7E - 0x21 && *byte != except;
-    let rest = chunks.remainder();
-    len.saturating_add(rest.iter().position(|byte| !good(byte)).unwrap_or(rest.len()))
+    len.wrapping_add(rest.iter().position(|byte| !good(byte)).unwrap_or(rest.len()))
 }
 
 /// Whether these bytes are the name of a domain (reference 1.4): `<kernel>`, then any number of components,

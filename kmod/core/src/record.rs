@@ -20,6 +20,32 @@ const V6: u8 = 6;
 /// The tag of a range is this and two bits for each radix.
 const RANGE: u8 = 0x10;
 
+/// Bytes in front of the word in the record of an entry that has a path and nothing else.
+pub(crate) const HEAD: usize = 8;
+
+/// Writes what stands in front of a word of this length into the first bytes of `record`, up to class and bits, which are
+/// for [`set_operations`]. The result is what [`write`] makes of `Args::Path`.
+///
+/// # Errors
+/// The word is too long.
+#[inline]
+pub(crate) fn set_head(record: &mut [u8], len: usize) -> Result<(), OutOfMemory> {
+    let [a, b, c, d] = u32::try_from(len).map_err(|_| OutOfMemory)?.to_le_bytes();
+    if let Some(head) = record.first_chunk_mut::<HEAD>() {
+        *head = [0, 0, 0, WORD, a, b, c, d];
+    }
+    Ok(())
+}
+
+/// Writes class and bits into a record.
+#[inline]
+pub(crate) fn set_operations(record: &mut [u8], class: Class, bits: u16) {
+    let [low, high] = bits.to_le_bytes();
+    if let Some(head) = record.first_chunk_mut::<3>() {
+        *head = [class as u8, low, high];
+    }
+}
+
 /// Writes a record.
 ///
 /// # Errors

@@ -28,6 +28,7 @@ pub mod host;
 mod image;
 mod record;
 pub mod sha256;
+mod words;
 
 #[cfg(not(sekisho_kernel))]
 pub use compile::compile;
@@ -35,8 +36,10 @@ pub use image::{load, Flaw, ImageError};
 pub use record::{note, record, RECORD_VERSION};
 
 /// Version of the image: a loader takes its own version and no other.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Bytes in front of the payload.
 pub const HEADER: usize = 44;
+/// Most bytes that the name of a domain shares with the one before.
+pub(crate) const SHARED_NAME: usize = 255;
 /// The first bytes of an image.
 pub(crate) const MAGIC: &[u8; 7] = b"SEKISHO";

@@ -23,6 +23,15 @@ pub(crate) fn put_u64(out: &mut Vec<u8>, value: u64) -> Result<(), OutOfMemory> 
     out.push(rest as u8)
 }
 
+/// Writes a number that may be negative: the small ones of both signs are short.
+///
+/// # Errors
+/// Out of memory.
+#[cfg(not(sekisho_kernel))]
+pub(crate) fn put_i32(out: &mut Vec<u8>, value: i32) -> Result<(), OutOfMemory> {
+    put_u64(out, ((value << 1) ^ (value >> 31)) as u32 as u64)
+}
+
 /// Writes the number of elements that follow.
 ///
 /// # Errors
@@ -120,12 +129,24 @@ impl<'a> Reader<'a> {
     }
 
     /// A number up to `max`.
-    #[inline]
+    #[inline(always)]
     fn number(&mut self, max: u64) -> Result<u64, Flaw> {
         let first = self.u8()?;
         if first < 0x80 {
             return if u64::from(first) <= max { Ok(first.into()) } else { Err(Flaw::Number) };
         }
+        // Most numbers have two bytes at most.
+        if let Some((second @ 1..=0x7F, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            let value = u64::from(first & 0x7F) | u64::from(*second) << 7;
+            return if value <= max { Ok(value) } else { Err(Flaw::Number) };
+        }
+        self.long_number(first, max)
+    }
+
+    /// A number whose first byte was taken already, and is not its last one.
+    #[inline(never)]
+    fn long_number(&mut self, first: u8, max: u64) -> Result<u64, Flaw> {
         let mut value = u64::from(first & 0x7F);
         let mut shift = 7_u32;
         loop {
@@ -148,8 +169,16 @@ impl<'a> Reader<'a> {
         self.number(u16::MAX.into()).map(|number| number as u16)
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, Flaw> {
         self.number(u32::MAX.into()).map(|number| number as u32)
+    }
+
+    /// What [`put_i32`] wrote.
+    #[inline]
+    pub(crate) fn i32(&mut self) -> Result<i32, Flaw> {
+        let coded = self.u32()?;
+        Ok((coded >> 1) as i32 ^ 0_i32.wrapping_sub((coded & 1) as i32))
     }
 
     pub(crate) fn u64(&mut self) -> Result<u64, Flaw> {

@@ -3,8 +3,9 @@
 //!
 //! Written is what the four policy files show; deleted domains, which only their tasks still know, are left out.
 
-use super::codec::{put_address, put_bytes, put_len, put_number, put_option, put_u64};
-use super::{sha256, MAGIC, VERSION};
+use super::codec::{put_address, put_bytes, put_i32, put_len, put_number, put_option, put_u64};
+use super::words::{pack, shared};
+use super::{sha256, MAGIC, SHARED_NAME, VERSION};
 use crate::acl::{self, AddressArg, Args, NumberArg, PathArg};
 use crate::address::AddressRange;
 use crate::condition::{Condition, FileType, Keyword, Permission, Subject, TaskField, Test, Value, Wanted};
@@ -14,6 +15,7 @@ use crate::entry::Entry;
 use crate::facts::{Attribute, Object};
 use crate::group::{GroupId, GroupKind};
 use crate::hash;
+use crate::lines::Lines;
 use crate::map::Map;
 use crate::mem::{OutOfMemory, Vec};
 use crate::number::NumberRange;
@@ -44,6 +46,8 @@ pub fn compile(policy: &Policy) -> core::result::Result<Vec<u8>, OutOfMemory> {
 
 /// What gets a number in the image.
 struct References<'p> {
+    /// All words, sorted: the place in the list is the number.
+    words: Vec<&'p [u8]>,
     /// Slots of the groups of each kind, growing: the place in the list is the number.
     groups: [Vec<u32>; 3],
     conditions: Vec<&'p Condition>,
@@ -54,10 +58,12 @@ struct References<'p> {
 impl<'p> References<'p> {
     fn collect(policy: &'p Policy) -> core::result::Result<Self, OutOfMemory> {
         let mut all = References {
+            words: Vec::new(),
             groups: [Vec::new(), Vec::new(), Vec::new()],
             conditions: Vec::new(),
             places: Map::new(),
         };
+        let mut words = Vec::new();
         let mut mentioned = [Map::new(), Map::new(), Map::new()];
         let mut mention = |kind: GroupKind, id: GroupId| match mentioned.get_mut(kind as usize) {
             Some(map) if map.get(id.0).next().is_none() => map.insert(id.0, id.0),
@@ -66,6 +72,14 @@ impl<'p> References<'p> {
         for entry in live(policy).flat_map(Domain::entries) {
             for (kind, id) in acl::groups(&entry.args) {
                 mention(kind, id)?;
+            }
+            for path in acl::paths(&entry.args).into_iter().flatten() {
+                if let PathArg::Word(word) = path {
+                    words.push(word)?;
+                }
+            }
+            if let Args::Env(word) | Args::Handler(word) = entry.args {
+                words.push(word)?;
             }
             let Some(condition) = entry.condition else { continue };
             if all.number(condition).is_none() {
@@ -83,6 +97,9 @@ impl<'p> References<'p> {
             if !group.members.is_empty() || paths.get(slot).next().is_some() {
                 path_slots.push(slot)?;
             }
+            for (_, word) in group.members.iter().filter_map(|member| policy.path_member(*member)) {
+                words.push(word)?;
+            }
         }
         for (slot, group) in policy.groups.get().numbers.iter() {
             if !group.members().is_empty() || numbers.get(slot).next().is_some() {
@@ -94,7 +111,35 @@ impl<'p> References<'p> {
                 address_slots.push(slot)?;
             }
         }
+        for lines in lists(policy) {
+            for (word, _) in lines.iter() {
+                words.push(word)?;
+            }
+        }
+        for (from, to) in policy.aggregators() {
+            words.push(from)?;
+            words.push(to)?;
+        }
+        words.sort_unstable();
+        for word in words.iter().copied() {
+            if all.words.last() != Some(&word) {
+                all.words.push(word)?;
+            }
+        }
         Ok(all)
+    }
+
+    /// The number of a word.
+    fn word(&self, word: &[u8]) -> u64 {
+        self.words.binary_search(&word).map_or(u64::from(u32::MAX), |place| place as u64)
+    }
+
+    /// The number of a path.
+    fn path(&self, path: &PathArg<'_, GroupId>) -> u64 {
+        match path {
+            PathArg::Word(word) => self.word(word),
+            PathArg::Group(id) => self.group(GroupKind::Path, *id).saturating_add(self.words.len() as u64),
+        }
     }
 
     /// The number of a condition. Equal ones are the same, so that the address says enough.
@@ -123,6 +168,12 @@ fn live(policy: &Policy) -> impl Iterator<Item = &Domain> {
     policy.domains().map(|(_, domain)| domain).filter(|domain| !domain.is_deleted())
 }
 
+/// The lists of exception_policy that have one word a line.
+fn lists(policy: &Policy) -> [&Lines; 4] {
+    let exceptions = policy.exceptions.get();
+    [&exceptions.global_reads, &exceptions.global_envs, &exceptions.file_patterns, &exceptions.rewrites]
+}
+
 struct Writer<'w, 'p> {
     policy: &'p Policy,
     references: &'w References<'p>,
@@ -137,6 +188,7 @@ impl<'p> Writer<'_, 'p> {
         for manager in &self.policy.managers {
             put_bytes(self.out, manager.name())?;
         }
+        put_bytes(self.out, &pack(&self.references.words)?)?;
         self.groups()?;
         self.exceptions()?;
         put_len(self.out, self.references.conditions.len())?;
@@ -144,18 +196,19 @@ impl<'p> Writer<'_, 'p> {
             self.condition(condition)?;
         }
         put_len(self.out, count(live(self.policy)))?;
+        let mut last: &[u8] = &[];
         for domain in live(self.policy) {
-            put_bytes(self.out, domain.name())?;
+            let shared = shared(last, domain.name(), SHARED_NAME);
+            self.out.push(shared as u8)?;
+            put_bytes(self.out, domain.name().get(shared..).unwrap_or(&[]))?;
+            last = domain.name();
             self.out.push(domain.profile())?;
             let flags = domain.flags();
             self.flag(flags.quota_exceeded)?;
             self.flag(flags.transition_failed)?;
             self.flag(flags.ignore_global_allow_read)?;
             self.flag(flags.ignore_global_allow_env)?;
-            put_len(self.out, count(domain.entries()))?;
-            for entry in domain.entries() {
-                self.entry(&entry)?;
-            }
+            self.runs(domain)?;
         }
         Ok(())
     }
@@ -212,7 +265,7 @@ impl<'p> Writer<'_, 'p> {
             put_bytes(self.out, group.name())?;
             put_len(self.out, group.members.len())?;
             for member in &group.members {
-                put_bytes(self.out, self.policy.path_member(*member).map_or(&[], |(_, word)| word))?;
+                self.word(self.policy.path_member(*member).map_or(&[], |(_, word)| word))?;
             }
         }
         put_len(self.out, numbers.len())?;
@@ -238,21 +291,16 @@ impl<'p> Writer<'_, 'p> {
         let exceptions = self.policy.exceptions.get();
         self.rules(&exceptions.keep)?;
         self.rules(&exceptions.initialize)?;
-        for lines in [
-            &exceptions.global_reads,
-            &exceptions.global_envs,
-            &exceptions.file_patterns,
-            &exceptions.rewrites,
-        ] {
+        for lines in lists(self.policy) {
             put_len(self.out, count(lines.iter()))?;
             for (word, _) in lines.iter() {
-                put_bytes(self.out, word)?;
+                self.word(word)?;
             }
         }
         put_len(self.out, count(self.policy.aggregators()))?;
         for (from, to) in self.policy.aggregators() {
-            put_bytes(self.out, from)?;
-            put_bytes(self.out, to)?;
+            self.word(from)?;
+            self.word(to)?;
         }
         put_len(self.out, exceptions.autobind.len())?;
         for (from, to) in &exceptions.autobind {
@@ -357,11 +405,42 @@ impl<'p> Writer<'_, 'p> {
         put_u64(self.out, self.references.group(kind, id))
     }
 
+    fn word(&mut self, word: &[u8]) -> Result {
+        put_u64(self.out, self.references.word(word))
+    }
+
+    fn runs(&mut self, domain: &Domain) -> Result {
+        let mut entries = Vec::new();
+        for entry in domain.entries() {
+            entries.push(entry)?;
+        }
+        let same = |this: &Entry<'_>, that: &Entry<'_>| {
+            let condition = |entry: &Entry<'_>| entry.condition.map(core::ptr::from_ref);
+            (this.class, this.bits, condition(this)) == (that.class, that.bits, condition(that))
+        };
+        put_len(self.out, count(entries.chunk_by(same)))?;
+        for run in entries.chunk_by(same) {
+            let Some(first) = run.first() else { continue };
+            put_u64(self.out, first.bits.into())?;
+            let condition = first.condition.and_then(|condition| self.references.number(condition));
+            put_option(self.out, condition, |out, number| put_u64(out, number.into()))?;
+            self.out.push(first.class as u8)?;
+            put_len(self.out, run.len())?;
+            let mut last = 0_u32;
+            for entry in run {
+                if let Args::Path(path) = &entry.args {
+                    let number = self.references.path(path) as u32;
+                    put_i32(self.out, number.wrapping_sub(last) as i32)?;
+                    last = number;
+                } else {
+                    self.entry(entry)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn entry(&mut self, entry: &Entry<'_>) -> Result {
-        put_u64(self.out, entry.bits.into())?;
-        let condition = entry.condition.and_then(|condition| self.references.number(condition));
-        put_option(self.out, condition, |out, number| put_u64(out, number.into()))?;
-        self.out.push(entry.class as u8)?;
         if let Args::Network(address, _) = &entry.args {
             match address {
                 AddressArg::Range(range) => {
@@ -372,13 +451,7 @@ impl<'p> Writer<'_, 'p> {
             }
         }
         for path in acl::paths(&entry.args).into_iter().flatten() {
-            match path {
-                PathArg::Word(word) => {
-                    self.out.push(0)?;
-                    put_bytes(self.out, word)?;
-                }
-                PathArg::Group(id) => self.group(GroupKind::Path, id)?,
-            }
+            put_u64(self.out, self.references.path(&path))?;
         }
         for number in acl::numbers(&entry.args).into_iter().flatten() {
             match number {
@@ -390,7 +463,7 @@ impl<'p> Writer<'_, 'p> {
             }
         }
         match &entry.args {
-            Args::Env(word) | Args::Handler(word) => put_bytes(self.out, word),
+            Args::Env(word) | Args::Handler(word) => self.word(word),
             Args::Capability(capability) => self.out.push(*capability as u8),
             Args::Signal(number, domain) => {
                 put_u64(self.out, (*number).into())?;

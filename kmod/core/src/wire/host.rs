@@ -11,7 +11,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-use super::{sha256, HEADER, MAGIC, RECORD_VERSION, VERSION};
+use super::words;
+use super::{sha256, HEADER, MAGIC, RECORD_VERSION, SHARED_NAME, VERSION};
 use crate::address;
 use crate::audit::{self, Header, NoRecord};
 use crate::capability::Capability;
@@ -27,6 +28,11 @@ use crate::task;
 /// Bytes of a name, word or text.
 pub type Bytes = Vec<u8>;
 
+/// The place of a word in [`Image::words`].
+pub type Word = u32;
+/// A path: the place of a word, or the number of words and the place of a path group in [`Image::path_groups`].
+pub type Path = u32;
+
 /// The payload of an image.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Image {
@@ -40,8 +46,10 @@ pub struct Image {
     pub non_root: bool,
     /// Programs and domains that may write policy.
     pub managers: Vec<Bytes>,
+    /// All words, sorted and packed: [`Image::words`].
+    pub packed_words: Bytes,
     /// `path_group`: names and members.
-    pub path_groups: Vec<(Bytes, Vec<Bytes>)>,
+    pub path_groups: Vec<(Bytes, Vec<Word>)>,
     /// `number_group`
     pub number_groups: Vec<(Bytes, Vec<NumberRange>)>,
     /// `address_group`
@@ -51,15 +59,15 @@ pub struct Image {
     /// `initialize_domain`
     pub initialize: Vec<Rule>,
     /// `allow_read`
-    pub global_reads: Vec<Bytes>,
+    pub global_reads: Vec<Word>,
     /// `allow_env`
-    pub global_envs: Vec<Bytes>,
+    pub global_envs: Vec<Word>,
     /// `file_pattern`
-    pub file_patterns: Vec<Bytes>,
+    pub file_patterns: Vec<Word>,
     /// `deny_rewrite`
-    pub rewrites: Vec<Bytes>,
+    pub rewrites: Vec<Word>,
     /// `aggregator`
-    pub aggregators: Vec<(Bytes, Bytes)>,
+    pub aggregators: Vec<(Word, Word)>,
     /// `deny_autobind`
     pub autobind: Vec<(u16, u16)>,
     /// All different conditions, in the order in which entries first have them.
@@ -89,6 +97,109 @@ impl Image {
     /// Writes an image. `None` if it would be larger than 4 GiB.
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
         wrap(&postcard::to_allocvec(self).ok()?)
+    }
+
+    /// The words. `None` if what is packed there has another form.
+    pub fn words(&self) -> Option<Vec<Bytes>> {
+        let mut all: Vec<Bytes> = Vec::new();
+        let mut rest = &*self.packed_words;
+        while let Some((mark, tail)) = rest.split_first() {
+            let shared = usize::from(mark.checked_sub(0x80)?);
+            let (own, next) = tail.split_at(tail.iter().position(|byte| *byte >= 0x80).unwrap_or(tail.len()));
+            let mut word = all.last().map_or(&[][..], |word| word).get(..shared)?.to_vec();
+            word.extend_from_slice(own);
+            all.push(word);
+            rest = next;
+        }
+        Some(all)
+    }
+
+    /// Packs other words.
+    pub fn set_words(&mut self, words: &[Bytes]) {
+        self.packed_words.clear();
+        let mut last: &[u8] = &[];
+        for word in words {
+            let shared = words::shared(last, word, words::SHARED);
+            self.packed_words.push(0x80 | shared as u8);
+            self.packed_words.extend_from_slice(word.get(shared..).unwrap_or(&[]));
+            last = word;
+        }
+    }
+
+    /// Shows each place that names a word or, behind the words, a path group.
+    pub fn for_each_path(&mut self, mut visit: impl FnMut(&mut Path)) {
+        let groups = self.path_groups.iter_mut().flat_map(|(_, members)| members);
+        let lists =
+            [&mut self.global_reads, &mut self.global_envs, &mut self.file_patterns, &mut self.rewrites];
+        groups.chain(lists.into_iter().flatten()).for_each(&mut visit);
+        for (from, to) in &mut self.aggregators {
+            visit(from);
+            visit(to);
+        }
+        for run in self.domains.iter_mut().flat_map(|domain| &mut domain.runs) {
+            match &mut run.entries {
+                Entries::Path(all) => {
+                    let (mut old, mut new) = (0_u32, 0_u32);
+                    for step in all {
+                        old = old.wrapping_add_signed(*step);
+                        let mut path = old;
+                        visit(&mut path);
+                        *step = path.wrapping_sub(new) as i32;
+                        new = path;
+                    }
+                }
+                Entries::Env(all) | Entries::ExecuteHandler(all) | Entries::DeniedExecuteHandler(all) => {
+                    all.iter_mut().for_each(&mut visit)
+                }
+                Entries::Path2(all) => all.iter_mut().for_each(|(from, to)| {
+                    visit(from);
+                    visit(to);
+                }),
+                Entries::PathNumber(all) => all.iter_mut().for_each(|(path, _)| visit(path)),
+                Entries::Device(all) => all.iter_mut().for_each(|(path, ..)| visit(path)),
+                Entries::Mount(all) => all.iter_mut().for_each(|mount| {
+                    visit(&mut mount.device);
+                    visit(&mut mount.dir);
+                    visit(&mut mount.kind);
+                }),
+                Entries::Network(_) | Entries::Capability(_) | Entries::Signal(_) => {}
+            }
+        }
+    }
+
+    /// The place of a word, which is added if it is not there.
+    pub fn add_word(&mut self, word: &[u8]) -> Option<Word> {
+        let mut words = self.words()?;
+        let place = words.partition_point(|other| **other < *word);
+        if words.get(place).map(|other| &**other) != Some(word) {
+            words.insert(place, word.to_vec());
+            self.set_words(&words);
+            self.for_each_path(|path| *path = path.saturating_add(u32::from(*path as usize >= place)));
+        }
+        u32::try_from(place).ok()
+    }
+
+    /// The names of the domains. `None` if one begins with more than there is.
+    pub fn domain_names(&self) -> Option<Vec<Bytes>> {
+        let mut all: Vec<Bytes> = Vec::new();
+        for domain in &self.domains {
+            let last = all.last().map_or(&[][..], |name| name);
+            let mut name = last.get(..usize::from(domain.shared))?.to_vec();
+            name.extend_from_slice(&domain.own);
+            all.push(name);
+        }
+        Some(all)
+    }
+
+    /// Gives the domains other names.
+    pub fn set_domain_names(&mut self, names: &[Bytes]) {
+        let mut last: &[u8] = &[];
+        for (domain, name) in self.domains.iter_mut().zip(names) {
+            let shared = words::shared(last, name, SHARED_NAME);
+            domain.shared = shared as u8;
+            domain.own = name.get(shared..).unwrap_or(&[]).to_vec();
+            last = name;
+        }
     }
 }
 
@@ -165,8 +276,10 @@ pub struct Rule {
 /// A domain.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Domain {
-    /// Its name.
-    pub name: Bytes,
+    /// How many bytes of its name are the first ones of the name before: as many as are the same, up to 255.
+    pub shared: u8,
+    /// The other bytes of its name: [`Image::domain_names`].
+    pub own: Bytes,
     /// Its profile.
     pub profile: u8,
     /// `quota_exceeded`
@@ -178,43 +291,46 @@ pub struct Domain {
     /// `ignore_global_allow_env`
     pub ignore_global_allow_env: bool,
     /// Its entries in list order.
-    pub entries: Vec<Entry>,
+    pub runs: Vec<Run>,
 }
 
-/// An entry.
+/// Entries that stand one behind the other and have bits, condition and class in common.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Entry {
+pub struct Run {
     /// What is allowed, bits of the class: [`Operation::bit`].
     pub bits: u16,
     /// Place in [`Image::conditions`].
     pub condition: Option<u32>,
-    /// Class and arguments.
-    pub args: Args,
+    /// Class and arguments of each.
+    pub entries: Entries,
 }
 
-/// Arguments, by [`Class`].
+/// Arguments of each entry, by [`Class`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the variants are those of the core's classes")]
-pub enum Args {
-    Path(Path),
-    Path2(Path, Path),
-    PathNumber(Path, NumberArg),
-    Device(Path, NumberArg, NumberArg, NumberArg),
-    Network(AddressArg, NumberArg),
-    Mount { device: Path, dir: Path, kind: Path, flags: NumberArg },
-    Env(Bytes),
-    Capability(u8),
-    Signal(u16, Bytes),
-    ExecuteHandler(Bytes),
-    DeniedExecuteHandler(Bytes),
+pub enum Entries {
+    /// Each as the difference to the one before, the first as the difference to 0.
+    Path(Vec<i32>),
+    Path2(Vec<(Path, Path)>),
+    PathNumber(Vec<(Path, NumberArg)>),
+    Device(Vec<(Path, NumberArg, NumberArg, NumberArg)>),
+    Network(Vec<(AddressArg, NumberArg)>),
+    Mount(Vec<Mount>),
+    Env(Vec<Word>),
+    Capability(Vec<u8>),
+    Signal(Vec<(u16, Bytes)>),
+    ExecuteHandler(Vec<Word>),
+    DeniedExecuteHandler(Vec<Word>),
 }
 
-/// A path, or the place of a path group in [`Image::path_groups`].
+/// Arguments of `allow_mount`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "one line says both")]
-pub enum Path {
-    Word(Bytes),
-    Group(u32),
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Mount {
+    pub device: Path,
+    pub dir: Path,
+    pub kind: Path,
+    pub flags: NumberArg,
 }
 
 /// A range, or the place of a number group in [`Image::number_groups`].
@@ -288,9 +404,17 @@ pub struct Condition {
 #[expect(missing_docs, reason = "variants and fields are those of the core's type")]
 pub enum Test {
     Value { left: Value, negated: bool, right: Value },
-    Name { subject: Subject, negated: bool, wanted: Path },
+    Name { subject: Subject, negated: bool, wanted: Wanted },
     Argument { index: u64, negated: bool, wanted: Bytes },
     Variable { name: Bytes, negated: bool, wanted: Option<Bytes> },
+}
+
+/// What a name is compared with: a word, or the place of a path group in [`Image::path_groups`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "one line says both")]
+pub enum Wanted {
+    Word(Bytes),
+    Group(u32),
 }
 
 /// A name that a condition looks at.

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From an image to a policy: one pass that verifies.
 //!
-//! The payload, in this order (`host::Image` has it as structures): profiles, managers, groups with their members, the
-//! lists of exception_policy, all different conditions, and the domains with their entries. Entries and conditions name a
-//! group, and entries a condition, by its place in the image. So a group that ten thousand rules mention is looked up
-//! once, and a condition is checked once. Words stand where they are used: few are used twice.
+//! The payload, in this order (`host::Image` has it as structures): profiles, managers, words, groups with their members,
+//! the lists of exception_policy, all different conditions, and the domains with their entries. Entries, members and lists
+//! name a word, entries and conditions a group, and entries a condition, by its place in the image. So a word, a group or
+//! a condition that ten thousand rules mention is looked up once and checked once. Only conditions and transition rules
+//! have words of their own.
+//!
+//! A path of an entry is a number: that of a word, or the number of words and that of a group. The entries of a domain
+//! stand in their order in runs, and a run says once what its entries have in common: class, bits and condition. Where they
+//! have a path and nothing else, only the difference to the path before stands there (to 0 for the first). The name
+//! of a domain begins with the bytes of the one before that it says.
+//!
+//! Each of these has one form: the words are sorted and different, a run ends where something else begins, and a shared
+//! beginning is the longest.
 //!
 //! What is built is built by the same parts that a written line goes through. An image says each thing once, in the order
 //! in which it prints, and conditions in the order in which entries first have them; one that repeats itself is rejected,
 //! where text would be merged. So the image of the policy that was loaded has the same bytes.
 
 use super::codec::Reader;
-use super::{sha256, HEADER, MAGIC, VERSION};
+use super::words::{PathRecord, Words};
+use super::{sha256, HEADER, MAGIC, SHARED_NAME, VERSION};
 use crate::acl::{self, AddressArg, Args, NumberArg, PathArg};
-use crate::acl_list::encode;
+use crate::acl_list::{encode, Place};
 use crate::address::{Address, AddressRange};
 use crate::capability::Capability;
 use crate::condition::{Condition, FileType, Keyword, Permission, Subject, TaskField, Test, Value, Wanted};
@@ -162,11 +172,16 @@ fn read(reader: &mut Reader<'_>, key: u64, quota: usize) -> Result<Policy, Flaw>
     edit.set_quota(quota);
     profiles(reader, &mut edit)?;
     managers(reader, &mut edit)?;
-    let counts = groups(reader, &mut edit)?;
-    exceptions(reader, &mut edit)?;
+    let room = if quota == 0 { usize::MAX } else { quota };
+    let mut words = Words::read(reader.bytes()?, edit.policy.seed, room)?;
+    let counts = groups(reader, &mut edit, &words)?;
+    exceptions(reader, &mut edit, &words)?;
     let mut tables = Tables::new(counts)?;
     conditions(reader, &mut edit, &mut tables)?;
-    domains(reader, &mut edit, &mut tables)?;
+    domains(reader, &mut edit, &mut words, &mut tables)?;
+    if !words.are_all_mentioned() {
+        return Err(Flaw::Unused);
+    }
     if reader.left() > 0 {
         return Err(Flaw::Surplus);
     }
@@ -251,7 +266,7 @@ fn managers(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
 }
 
 /// Makes the groups; the place of each in the image is its number. Returns how many of each kind there are.
-fn groups(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<[usize; 3], Flaw> {
+fn groups(reader: &mut Reader<'_>, edit: &mut Edit, words: &Words) -> Result<[usize; 3], Flaw> {
     let mut counts = [0; 3];
     for (kind, total) in [GroupKind::Path, GroupKind::Number, GroupKind::Address].into_iter().zip(&mut counts)
     {
@@ -267,7 +282,7 @@ fn groups(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<[usize; 3], Flaw> 
             }
             for _ in 0..reader.len()? {
                 let member = match kind {
-                    GroupKind::Path => Directive::PathGroup(name, reader.bytes()?),
+                    GroupKind::Path => Directive::PathGroup(name, word(reader, words)?),
                     GroupKind::Number => Directive::NumberGroup(name, range(reader)?),
                     GroupKind::Address => Directive::AddressGroup(name, addresses(reader)?),
                 };
@@ -276,6 +291,10 @@ fn groups(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<[usize; 3], Flaw> 
         }
     }
     Ok(counts)
+}
+
+fn word<'w>(reader: &mut Reader<'_>, words: &'w Words) -> Result<&'w [u8], Flaw> {
+    words.get(reader.u32()?).ok_or(Flaw::Reference)
 }
 
 fn add(edit: &mut Edit, directive: &Directive<'_>) -> Result<(), Flaw> {
@@ -287,7 +306,7 @@ fn add(edit: &mut Edit, directive: &Directive<'_>) -> Result<(), Flaw> {
     }
 }
 
-fn exceptions(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
+fn exceptions(reader: &mut Reader<'_>, edit: &mut Edit, words: &Words) -> Result<(), Flaw> {
     for keep in [true, false] {
         for _ in 0..reader.len()? {
             let negative = reader.bool()?;
@@ -298,11 +317,11 @@ fn exceptions(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
     }
     for make in [Directive::AllowRead, Directive::AllowEnv, Directive::FilePattern, Directive::DenyRewrite] {
         for _ in 0..reader.len()? {
-            add(edit, &make(reader.bytes()?))?;
+            add(edit, &make(word(reader, words)?))?;
         }
     }
     for _ in 0..reader.len()? {
-        add(edit, &Directive::Aggregator(reader.bytes()?, reader.bytes()?))?;
+        add(edit, &Directive::Aggregator(word(reader, words)?, word(reader, words)?))?;
     }
     for _ in 0..reader.len()? {
         add(edit, &Directive::DenyAutobind(reader.u16()?, reader.u16()?))?;
@@ -528,40 +547,48 @@ fn quoted(reader: &mut Reader<'_>) -> Result<Box<Pattern>, Flaw> {
     Ok(Box::new(pattern)?)
 }
 
-fn domains(reader: &mut Reader<'_>, edit: &mut Edit, tables: &mut Tables) -> Result<(), Flaw> {
-    let mut first = true;
+fn domains(
+    reader: &mut Reader<'_>,
+    edit: &mut Edit,
+    words: &mut Words,
+    tables: &mut Tables,
+) -> Result<(), Flaw> {
     let count = reader.len()?;
     if count == 0 {
         return Err(Flaw::Order);
     }
+    let mut last = None;
+    // What `Words` knows a domain by.
+    let mut stamp = 1_u32;
     for _ in 0..count {
-        let name = reader.bytes()?;
+        let name = domain_name(reader, edit, last)?;
         let profile = reader.u8()?;
-        let id = if first {
-            if name != ROOT_DOMAIN {
-                return Err(Flaw::Order);
+        let id = match last {
+            None if *name == *ROOT_DOMAIN => DomainId::ROOT,
+            None => return Err(Flaw::Order),
+            Some(_) => {
+                if edit.policy.find_domain(&name).is_some() {
+                    return Err(Flaw::Duplicate);
+                }
+                let name = DomainName::new(name).ok_or(Reason::BadDomainName)?;
+                edit.insert_domain(name, profile)?
             }
-            DomainId::ROOT
-        } else {
-            if edit.policy.find_domain(name).is_some() {
-                return Err(Flaw::Duplicate);
-            }
-            let name = DomainName::copy_from(name)?.ok_or(Reason::BadDomainName)?;
-            edit.insert_domain(name, profile)?
         };
-        first = false;
+        last = Some(id);
+        stamp = stamp.checked_add(1).ok_or(Flaw::OutOfMemory)?;
         let flags = DomainFlags {
             quota_exceeded: reader.bool()?,
             transition_failed: reader.bool()?,
             ignore_global_allow_read: reader.bool()?,
             ignore_global_allow_env: reader.bool()?,
         };
+        let room = match edit.policy.quota {
+            0 => usize::MAX,
+            quota => quota.saturating_sub(edit.policy.memory()),
+        };
         edit.policy.domains.change(id.slot, |domain| {
             (domain.profile, domain.flags) = (profile, flags);
-            for _ in 0..reader.len()? {
-                add_entry(reader, domain, tables)?;
-            }
-            Ok::<_, Flaw>(())
+            runs(reader, Target { domain, stamp, room }, words, tables)
         })?;
         if edit.is_over(0) {
             return Err(Flaw::Quota);
@@ -570,49 +597,161 @@ fn domains(reader: &mut Reader<'_>, edit: &mut Edit, tables: &mut Tables) -> Res
     Ok(())
 }
 
-/// One entry, at the end of its domain. Not [`Edit::add_acl`]: nothing is created here and nothing merged, and the groups
-/// and conditions are counted once for all entries.
-fn add_entry(reader: &mut Reader<'_>, domain: &mut Domain, tables: &mut Tables) -> Result<(), Flaw> {
-    let bits = reader.u16()?;
-    let condition = match reader.option(Reader::u32)? {
-        None => None,
-        Some(number) => {
-            let shared = tables.conditions.get_mut(number as usize).ok_or(Flaw::Reference)?;
-            if shared.users == 0 {
-                if number != tables.used {
-                    return Err(Flaw::Order);
-                }
-                tables.used = tables.used.saturating_add(1);
-            }
-            shared.users = shared.users.saturating_add(1);
-            Some(shared.condition.clone())
-        }
-    };
-    let class = Class::from_u8(reader.u8()?).ok_or(Flaw::Tag)?;
-    let known = tables.bits.get(class as usize).copied().unwrap_or(0);
-    if bits == 0 || bits & !known != 0 || entry::merge(class, 0, bits) != bits {
-        return Err(Flaw::Text(Reason::UnknownAcl));
+/// The name of a domain: how many bytes at its beginning are those of the one before, [`SHARED_NAME`] at most, and the
+/// others.
+fn domain_name(reader: &mut Reader<'_>, edit: &Edit, last: Option<DomainId>) -> Result<Vec<u8>, Flaw> {
+    let shared = usize::from(reader.u8()?);
+    let own = reader.bytes()?;
+    let last = last.and_then(|id| edit.policy.domain(id)).map_or(&[][..], Domain::name);
+    let beginning = last.get(..shared).ok_or(Flaw::Order)?;
+    // More could be shared if it went on like the other one.
+    if shared < SHARED_NAME && !own.is_empty() && own.first() == last.get(shared) {
+        return Err(Flaw::Order);
     }
-    let args = args(reader, class, tables)?;
-    let record = encode(class, bits, &args)?;
-    let place = domain.acl.place(&args);
+    let mut name = Vec::with_capacity(shared.saturating_add(own.len()))?;
+    name.extend_from_slice(beginning)?;
+    name.extend_from_slice(own)?;
+    Ok(name)
+}
+
+/// A domain that gets entries.
+struct Target<'d> {
+    domain: &'d mut Domain,
+    stamp: u32,
+    /// Bytes that its records may take; it takes more than these. So an image that says large things often stops early.
+    room: usize,
+}
+
+impl Target<'_> {
+    #[inline]
+    fn spend(&mut self, record: &[u8]) -> Result<(), Flaw> {
+        self.room = self.room.checked_sub(record.len()).ok_or(Flaw::Quota)?;
+        Ok(())
+    }
+}
+
+/// The entries of a domain. Not [`Edit::add_acl`]: nothing is created here and nothing merged, and the groups and
+/// conditions are counted once for all entries.
+fn runs(
+    reader: &mut Reader<'_>,
+    mut target: Target<'_>,
+    words: &mut Words,
+    tables: &mut Tables,
+) -> Result<(), Flaw> {
+    let mut last = None;
+    for _ in 0..reader.len()? {
+        let bits = reader.u16()?;
+        let condition = reader.option(Reader::u32)?;
+        let class = Class::from_u8(reader.u8()?).ok_or(Flaw::Tag)?;
+        let run = (bits, condition, class as u8);
+        let count = reader.len()?;
+        if count == 0 || last == Some(run) {
+            return Err(Flaw::Order);
+        }
+        last = Some(run);
+        let known = tables.bits.get(class as usize).copied().unwrap_or(0);
+        if bits == 0 || bits & !known != 0 || entry::merge(class, 0, bits) != bits {
+            return Err(Flaw::Text(Reason::UnknownAcl));
+        }
+        let condition = match condition {
+            None => None,
+            Some(number) => {
+                let shared = tables.conditions.get_mut(number as usize).ok_or(Flaw::Reference)?;
+                if shared.users == 0 {
+                    if number != tables.used {
+                        return Err(Flaw::Order);
+                    }
+                    tables.used = tables.used.saturating_add(1);
+                }
+                let users = u32::try_from(count).unwrap_or(u32::MAX);
+                shared.users = shared.users.saturating_add(users);
+                Some(shared.condition.clone())
+            }
+        };
+        if class == Class::Path {
+            paths(reader, &mut target, words, tables, count, bits, condition)?;
+            continue;
+        }
+        for _ in 0..count {
+            let args = args(reader, class, words, tables)?;
+            add_entry(&mut target, class, bits, &args, condition.clone())?;
+        }
+    }
+    Ok(())
+}
+
+/// A run of entries with a path and nothing else, which most are.
+#[inline(never)] // It needs all registers.
+fn paths(
+    reader: &mut Reader<'_>,
+    target: &mut Target<'_>,
+    words: &mut Words,
+    tables: &mut Tables,
+    count: usize,
+    bits: u16,
+    condition: Option<Arc<Condition>>,
+) -> Result<(), Flaw> {
+    let operations = entry::count(Class::Path, bits);
+    let mut number = 0_u32;
+    for _ in 0..count {
+        number = number.wrapping_add_signed(reader.i32()?);
+        let Some(record) = words.path_record(number, target.stamp, bits) else {
+            let args = Args::Path(path(number, words, tables)?);
+            add_entry(target, Class::Path, bits, &args, condition.clone())?;
+            continue;
+        };
+        target.spend(record.bytes)?;
+        let PathRecord { bytes, hash, is_first } = record;
+        let word = record.word();
+        if word.first() == Some(&b'@') {
+            return Err(Flaw::Text(Reason::BadPath));
+        }
+        // Only with the same path it can be the same.
+        let list = &mut target.domain.acl;
+        let place = list.known_place(word, hash);
+        if !is_first && list.find(Place::Word(place), bytes, condition.as_ref()).is_some() {
+            return Err(Flaw::Duplicate);
+        }
+        list.add_word(place, bytes, operations, condition.clone())?;
+    }
+    Ok(())
+}
+
+/// One entry, at the end of its domain.
+fn add_entry(
+    target: &mut Target<'_>,
+    class: Class,
+    bits: u16,
+    args: &Args<'_, GroupId>,
+    condition: Option<Arc<Condition>>,
+) -> Result<(), Flaw> {
+    let record = encode(class, bits, args)?;
+    target.spend(&record)?;
+    let list = &mut target.domain.acl;
+    let place = list.place(args);
     let again = match class {
-        Class::ExecuteHandler | Class::DeniedExecuteHandler => domain.acl.handler_entry(class).is_some(),
-        _ => domain.acl.find(place, &record, condition.as_ref()).is_some(),
+        Class::ExecuteHandler | Class::DeniedExecuteHandler => list.handler_entry(class).is_some(),
+        _ => list.find(place, &record, condition.as_ref()).is_some(),
     };
     if again {
         return Err(Flaw::Duplicate);
     }
-    Ok(domain.acl.add(place, &args, &record, condition)?)
+    Ok(list.add(place, args, &record, condition)?)
 }
 
-fn args<'a>(reader: &mut Reader<'a>, class: Class, tables: &mut Tables) -> Result<Args<'a, GroupId>, Flaw> {
+fn args<'a, 'r: 'a>(
+    reader: &mut Reader<'r>,
+    class: Class,
+    words: &'a Words,
+    tables: &mut Tables,
+) -> Result<Args<'a, GroupId>, Flaw> {
+    let next = |reader: &mut Reader<'r>, tables: &mut Tables| path(reader.u32()?, words, tables);
     Ok(match class {
-        Class::Path => Args::Path(path(reader, tables)?),
-        Class::Path2 => Args::Path2(path(reader, tables)?, path(reader, tables)?),
-        Class::PathNumber => Args::PathNumber(path(reader, tables)?, number_arg(reader, tables)?),
+        Class::Path => Args::Path(next(reader, tables)?),
+        Class::Path2 => Args::Path2(next(reader, tables)?, next(reader, tables)?),
+        Class::PathNumber => Args::PathNumber(next(reader, tables)?, number_arg(reader, tables)?),
         Class::Device => Args::Device(
-            path(reader, tables)?,
+            next(reader, tables)?,
             number_arg(reader, tables)?,
             number_arg(reader, tables)?,
             number_arg(reader, tables)?,
@@ -626,16 +765,13 @@ fn args<'a>(reader: &mut Reader<'a>, class: Class, tables: &mut Tables) -> Resul
             Args::Network(address, number_arg(reader, tables)?)
         }
         Class::Mount => Args::Mount {
-            device: path(reader, tables)?,
-            dir: path(reader, tables)?,
-            kind: path(reader, tables)?,
+            device: next(reader, tables)?,
+            dir: next(reader, tables)?,
+            kind: next(reader, tables)?,
             flags: number_arg(reader, tables)?,
         },
         Class::Env => {
-            let word = reader.bytes()?;
-            if word.is_empty() {
-                return Err(Flaw::Text(Reason::MissingVariable));
-            }
+            let word = word(reader, words)?;
             directive::check_variable(word)?;
             Args::Env(word)
         }
@@ -648,26 +784,22 @@ fn args<'a>(reader: &mut Reader<'a>, class: Class, tables: &mut Tables) -> Resul
             Args::Signal(number, domain)
         }
         Class::ExecuteHandler | Class::DeniedExecuteHandler => {
-            let word = reader.bytes()?;
+            let word = word(reader, words)?;
             directive::check_program(word)?;
             Args::Handler(word)
         }
     })
 }
 
-/// A path as it stands in a line: not empty, and without the `@` that would make it a group.
-fn path<'a>(reader: &mut Reader<'a>, tables: &mut Tables) -> Result<PathArg<'a, GroupId>, Flaw> {
-    match reader.u8()? {
-        0 => {
-            let word = reader.bytes()?;
-            if matches!(word.first(), None | Some(b'@')) {
-                return Err(Flaw::Text(Reason::BadPath));
-            }
-            acl::check_word(word, Reason::BadPath)?;
-            Ok(PathArg::Word(word))
+/// A path: a word as it stands in a line, without the `@` that would make it a group; or a group.
+fn path<'a>(number: u32, words: &'a Words, tables: &mut Tables) -> Result<PathArg<'a, GroupId>, Flaw> {
+    match words.get(number) {
+        Some([b'@', ..]) => Err(Flaw::Text(Reason::BadPath)),
+        Some(word) => Ok(PathArg::Word(word)),
+        None => {
+            let group = (number as usize).checked_sub(words.len()).ok_or(Flaw::Reference)?;
+            tables.mention(GroupKind::Path, group as u32).map(PathArg::Group)
         }
-        1 => tables.group(reader, GroupKind::Path).map(PathArg::Group),
-        _ => Err(Flaw::Tag),
     }
 }
 

@@ -114,7 +114,11 @@ fn entries_of_a_loaded_policy_can_be_deleted() {
     let policy = edit.commit();
     assert_eq!(File::Exception.print(&policy), "");
     let image = Image::from_bytes(&compile(&policy).expect("memory")).expect("an image");
-    assert!(image.conditions.is_empty() && image.domains.iter().all(|domain| domain.entries.is_empty()));
+    assert!(
+        image.packed_words.is_empty()
+            && image.conditions.is_empty()
+            && image.domains.iter().all(|domain| domain.runs.is_empty())
+    );
     assert!(
         image.path_groups.is_empty() && image.number_groups.is_empty() && image.address_groups.is_empty()
     );
@@ -179,7 +183,7 @@ fn changed_bytes() {
 /// What a program with the derived codec could write and no text says.
 #[test]
 fn what_text_cannot_say_is_rejected() {
-    use host::{Args, Condition, Path, Test, Value};
+    use host::{Condition, Entries, Run, Test, Value};
     let good = Image::from_bytes(&compile(&everything()).expect("memory")).expect("an image");
     let rejected = |what: &str, change: &dyn Fn(&mut Image)| {
         let mut image = good.clone();
@@ -187,20 +191,59 @@ fn what_text_cannot_say_is_rejected() {
         assert!(image != good, "{what}");
         assert!(load(&image.to_bytes().expect("small"), KEY, 0).is_err(), "{what}");
     };
-    let path = |word: &[u8]| Args::Path(Path::Word(word.to_vec()));
+    let push = |image: &mut Image, bits: u16, entries: Entries| {
+        image.domains[1].runs.push(Run { bits, condition: None, entries });
+    };
+    let path = |image: &mut Image, word: &[u8]| {
+        let place = image.add_word(word).expect("words");
+        push(image, 4, Entries::Path(vec![place as i32]));
+    };
+    let member = |image: &mut Image, word: &[u8]| {
+        let place = image.add_word(word).expect("words");
+        image.path_groups[0].1.push(place);
+    };
+    // What makes the difference is the word.
+    let mut image = good.clone();
+    path(&mut image, b"/new");
+    member(&mut image, b"@G");
+    assert!(load(&image.to_bytes().expect("small"), KEY, 0).is_ok());
     for word in [&b""[..], b"@G", b"/a b", b"/\\q", b"/\n", b"\\", b"/\\101", b"/\xFF", b"/\0"] {
-        rejected("a word", &|image| image.domains[0].entries[0].args = path(word));
-        rejected("a member", &|image| {
-            image.path_groups[0].1[0] = if word == b"@G" { vec![] } else { word.to_vec() }
-        });
+        rejected("a word", &|image| path(image, word));
+        rejected("a member", &|image| member(image, if word == b"@G" { b"" } else { word }));
     }
     let long = [b"/".to_vec(), b"\\?".repeat(600)].concat();
-    rejected("a long pattern", &|image| image.domains[0].entries[0].args = path(&long));
-    rejected("bits", &|image| image.domains[0].entries[0].bits = 0);
-    rejected("bits of another class", &|image| image.domains[0].entries[0].bits = 0x1000);
-    rejected("read/write without read", &|image| image.domains[0].entries[0].bits = 1);
-    rejected("no such group", &|image| image.domains[0].entries[0].args = Args::Path(Path::Group(99)));
-    rejected("no such condition", &|image| image.domains[0].entries[0].condition = Some(99));
+    rejected("a long pattern", &|image| path(image, &long));
+    rejected("an unused word", &|image| {
+        image.add_word(b"/unused").expect("words");
+    });
+    rejected("no such word", &|image| image.path_groups[0].1.push(1000));
+    rejected("words out of order", &|image| {
+        let mut words = image.words().expect("words");
+        words.swap(0, 1);
+        image.set_words(&words);
+    });
+    rejected("a word that is there twice", &|image| {
+        let mut words = image.words().expect("words");
+        words.insert(1, words[0].clone());
+        image.set_words(&words);
+    });
+    rejected("a word without its beginning", &|image| image.packed_words[0] = 0x81);
+    rejected("words without a mark", &|image| {
+        image.packed_words.remove(0);
+    });
+    rejected("no bits", &|image| image.domains[0].runs[0].bits = 0);
+    rejected("bits of another class", &|image| image.domains[0].runs[0].bits = 0x1000);
+    rejected("read/write without read", &|image| image.domains[0].runs[0].bits = 1);
+    rejected("no such group", &|image| push(image, 4, Entries::Path(vec![1000])));
+    rejected("no such condition", &|image| image.domains[0].runs[0].condition = Some(99));
+    rejected("an empty run", &|image| push(image, 4, Entries::Path(vec![])));
+    rejected("a run in two parts", &|image| {
+        let places: Vec<u32> =
+            [b"/new", b"/old"].iter().map(|word| image.add_word(*word).expect("words")).collect();
+        for place in places {
+            push(image, 4, Entries::Path(vec![place as i32]));
+        }
+    });
     rejected("an unused condition", &|image| {
         image.conditions.push(Condition { tests: vec![], assignments: [Some(1), Some(2), Some(3)] });
     });
@@ -220,21 +263,46 @@ fn what_text_cannot_say_is_rejected() {
     rejected("the name of a variable", &|image| {
         image.conditions[0].tests[0] = Test::Variable { name: b"A=".to_vec(), negated: false, wanted: None };
     });
-    rejected("the same entry", &|image| {
-        let entry = image.domains[0].entries[0].clone();
-        image.domains[0].entries.push(entry);
+    for run in 0..good.domains[0].runs.len() {
+        rejected("the same entry", &|image| {
+            let entry = image.domains[0].runs[run].clone();
+            image.domains[0].runs.push(Run { bits: 8, ..entry.clone() });
+            image.domains[0].runs.push(entry);
+        });
+    }
+    rejected("the same path", &|image| {
+        let place = image.add_word(b"/new").expect("words");
+        push(image, 4, Entries::Path(vec![place as i32]));
+        push(image, 8, Entries::Path(vec![place as i32]));
     });
     rejected("a second handler", &|image| {
-        let mut entry = image.domains[0].entries[0].clone();
-        (entry.bits, entry.args) = (1, Args::ExecuteHandler(b"/other".to_vec()));
-        image.domains[0].entries.push(entry);
+        let places: Vec<u32> =
+            [b"/new", b"/old"].iter().map(|word| image.add_word(*word).expect("words")).collect();
+        push(image, 1, Entries::ExecuteHandler(places));
     });
     rejected("a handler with wildcards", &|image| {
-        let entry = &mut image.domains[1].entries[0];
-        (entry.bits, entry.args) = (1, Args::ExecuteHandler(b"/\\*".to_vec()));
+        let place = image.add_word(b"/\\*").expect("words");
+        push(image, 1, Entries::ExecuteHandler(vec![place]));
     });
-    rejected("a domain", &|image| image.domains[1].name = b"<kernel>  /a".to_vec());
-    rejected("the same domain", &|image| image.domains[1].name = image.domains[2].name.clone());
+    let rename = |image: &mut Image, number: usize, name: &[u8]| {
+        let mut names = image.domain_names().expect("names");
+        names[number] = name.to_vec();
+        image.set_domain_names(&names);
+    };
+    let mut image = good.clone();
+    rename(&mut image, 1, b"<kernel> /new");
+    assert!(load(&image.to_bytes().expect("small"), KEY, 0).is_ok());
+    rejected("a domain", &|image| rename(image, 1, b"<kernel>  /a"));
+    rejected("the same domain", &|image| {
+        let names = image.domain_names().expect("names");
+        rename(image, 1, &names[2]);
+    });
+    rejected("a name that could share more", &|image| {
+        let names = image.domain_names().expect("names");
+        image.domains[1].shared = 7;
+        image.domains[1].own = names[1][7..].to_vec();
+    });
+    rejected("a name that shares more than there is", &|image| image.domains[0].shared = 1);
     rejected("no root", &|image| drop(image.domains.remove(0)));
     rejected("no domain", &|image| image.domains.clear());
     rejected("a manager", &|image| image.managers[0] = b"editpolicy".to_vec());
@@ -249,9 +317,18 @@ fn what_text_cannot_say_is_rejected() {
     rejected("two families", &|image| {
         image.address_groups[0].1[0].min = host::Address::V6([0; 16]);
     });
-    rejected("a file pattern without pattern", &|image| image.file_patterns[0] = b"/a".to_vec());
-    rejected("a directory to read", &|image| image.global_reads[0] = b"/a/".to_vec());
-    rejected("a variable", &|image| image.global_envs[0] = b"A=B".to_vec());
+    rejected("a file pattern without pattern", &|image| {
+        let place = image.add_word(b"/new").expect("words");
+        image.file_patterns.push(place);
+    });
+    rejected("a directory to read", &|image| {
+        let place = image.add_word(b"/a/").expect("words");
+        image.global_reads.push(place);
+    });
+    rejected("a variable", &|image| {
+        let place = image.add_word(b"A=B").expect("words");
+        image.global_envs.push(place);
+    });
     rejected("ports", &|image| image.autobind[0] = (2, 1));
     rejected("a rule without program", &|image| image.initialize[0].program = None);
     rejected("a rule without domain", &|image| image.keep[0].from = None);
@@ -307,7 +384,7 @@ fn what_is_there_twice_or_out_of_order_is_rejected() {
     // The same conditions under each other's number.
     rejected("the order of conditions", Flaw::Order, &|image| {
         image.conditions.swap(0, 1);
-        let entries = image.domains.iter_mut().flat_map(|domain| &mut domain.entries);
+        let entries = image.domains.iter_mut().flat_map(|domain| &mut domain.runs);
         for number in entries.filter_map(|entry| entry.condition.as_mut()).filter(|number| **number < 2) {
             *number = 1 - *number;
         }
@@ -316,7 +393,8 @@ fn what_is_there_twice_or_out_of_order_is_rejected() {
     // What looks alike is not the same: another program for the same name (reference 3.3), another radix (1.5), the same
     // member of another group, the other form of a rule.
     let mut image = good.clone();
-    image.aggregators.push((image.aggregators[0].0.clone(), b"/other".to_vec()));
+    let other = image.add_word(b"/other").expect("words");
+    image.aggregators.push((image.aggregators[0].0, other));
     let mut member = image.number_groups[0].1[0];
     member.min.radix = host::Radix::Octal;
     image.number_groups[0].1.push(member);
@@ -337,4 +415,88 @@ fn the_quota_is_kept() {
     assert!(load(&image, KEY, memory).is_ok());
     let error = load(&image, KEY, memory / 2).err().expect("an error");
     assert!(error.flaw == Flaw::Quota);
+}
+
+/// An image may say short what is long in memory; the quota ends that before it takes much more.
+#[test]
+fn a_small_image_cannot_take_much_more_than_the_quota() {
+    use host::{Entries, NumberArg, NumberRange, Run};
+    const QUOTA: usize = 4 << 20;
+    let empty =
+        Image::from_bytes(&compile(&Policy::new().expect("memory")).expect("memory")).expect("an image");
+    // Half a megabyte of words that share 127 bytes each: eight megabytes, seen before anything mentions them.
+    let mut long = empty.clone();
+    let base = [b'/'; 127];
+    let words: Vec<Vec<u8>> =
+        (0..60_000_u32).map(|number| [&base[..], format!("{number:06}").as_bytes()].concat()).collect();
+    long.set_words(&words);
+    // One long word in many entries.
+    let mut often = empty.clone();
+    often.set_words(&[vec![b'/'; 100_000]]);
+    let number = |value| {
+        let number = host::Number { radix: host::Radix::Decimal, value };
+        NumberArg::Range(NumberRange { min: number, max: number })
+    };
+    let entries = (0..10_000).map(|value| (0, number(value))).collect();
+    often.domains[0].runs = vec![Run { bits: 1, condition: None, entries: Entries::PathNumber(entries) }];
+    // A long word under many conditions.
+    let mut deep = empty.clone();
+    deep.set_words(&[vec![b'/'; 100_000]]);
+    for value in 0..1000 {
+        deep.conditions.push(host::Condition {
+            tests: vec![host::Test::Value {
+                left: host::Value::Keyword(host::Keyword::Argc),
+                negated: false,
+                right: host::Value::Number(host::Number { radix: host::Radix::Decimal, value }),
+            }],
+            assignments: [None; 3],
+        });
+        let condition = Some(value as u32);
+        deep.domains[0].runs.push(Run { bits: 4, condition, entries: Entries::Path(vec![0]) });
+    }
+    for (image, what, left) in [(long, "long", 0), (often, "often", 40_000), (deep, "deep", 5_000)] {
+        let bytes = image.to_bytes().expect("small");
+        assert!(bytes.len() < 1 << 20, "{what}: {}", bytes.len());
+        let mut error = None;
+        let used = allocation_counter::measure(|| error = load(&bytes, KEY, QUOTA).err());
+        let error = error.expect("an error");
+        assert!(error.flaw == Flaw::Quota, "{what}: {}", error.flaw.message());
+        // The bytes of a block double and move.
+        assert!(used.bytes_max < 3 * QUOTA as u64, "{what}: {}", used.bytes_max);
+        assert!(bytes.len() - error.offset > left, "{what}: {} of {}", error.offset, bytes.len());
+    }
+}
+
+/// Without a quota, the words of an image take no more than a certain number of bytes for each of theirs.
+#[test]
+fn words_take_memory_in_proportion() {
+    let empty = compile(&Policy::new().expect("memory")).expect("memory");
+    let empty = Image::from_bytes(&empty).expect("an image");
+    let growing: Vec<u8> = (0..100_000_u32).flat_map(|number| [0x80 | number.min(127) as u8, b'a']).collect();
+    for (packed, flaw) in [(growing, Flaw::Order), (vec![0xFF; 200_000], Flaw::Order)] {
+        let mut image = empty.clone();
+        image.packed_words = packed;
+        let bytes = image.to_bytes().expect("small");
+        let mut error = None;
+        let used = allocation_counter::measure(|| error = load(&bytes, KEY, 0).err());
+        assert!(error.is_some_and(|error| error.flaw == flaw));
+        assert!(used.bytes_max < 80 * bytes.len() as u64, "{}", used.bytes_max);
+    }
+}
+
+/// Words of all lengths, around the most that one shares with the next, plain, with escapes and with wildcards.
+#[test]
+fn words_of_all_lengths() {
+    let mut lines = String::from("<kernel>\n");
+    for len in (1..40).chain(110..150).chain([254, 255, 256, 400]) {
+        let long = "/".repeat(len);
+        for end in
+            ["", "a", "b\\040", "b\\040c", "b\\*", "b\\*/c", "bbbbbbbbbbbbbbbbbbb", "bbbbbbbbbbbbbbbbbbbc"]
+        {
+            lines.push_str(&format!("allow_read {long}{end}\n"));
+            lines.push_str(&format!("allow_write a{long}{end}{}\n", "x".repeat(len % 9)));
+        }
+        lines.push_str(&format!("<kernel> {long}a\nallow_read /a\n<kernel> {long}b /c\n"));
+    }
+    check(&load_texts(&[(File::Domain, &lines)]), "words of all lengths");
 }
