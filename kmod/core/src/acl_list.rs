@@ -20,7 +20,7 @@ use crate::name::Name;
 use crate::path_index::{self, Hit, PathIndex, Visit};
 use crate::policy::Policy;
 use crate::record;
-use crate::records::{Record, Records};
+use crate::records::{Record, Records, Tail};
 use crate::request::{Class, PathOp, Request};
 
 /// The entries.
@@ -51,6 +51,26 @@ pub(crate) enum Place<'a> {
     Word(path_index::Place<'a>),
     /// By a hash of [`other_key`].
     Other(u32),
+}
+
+/// Entries that a list gets one after the other, before they are in it.
+pub(crate) struct Bulk {
+    tail: Tail<Arc<Condition>>,
+    /// The hashes of their words and their numbers.
+    words: Vec<(u32, u32)>,
+    /// How many words there will probably be.
+    room: usize,
+}
+
+impl Bulk {
+    pub(crate) const fn new() -> Self {
+        Bulk { tail: Tail::new(), words: Vec::new(), room: 0 }
+    }
+
+    /// So many entries will probably follow.
+    pub(crate) fn expect(&mut self, count: usize) {
+        self.room = count;
+    }
 }
 
 impl AclList {
@@ -199,6 +219,51 @@ impl AclList {
         self.count = self.count.saturating_add(count);
         self.setting = self.setting.saturating_add(sets.into());
         Ok(())
+    }
+
+    /// Adds an entry as [`AclList::add_word`] does, but it is in the list only after [`AclList::finish`]; nothing else may
+    /// be done with the list until then.
+    ///
+    /// # Errors
+    /// Out of memory; the list is good for nothing but to be dropped.
+    #[inline]
+    pub(crate) fn append_word(
+        &mut self,
+        bulk: &mut Bulk,
+        place: path_index::Place<'_>,
+        record: &[u8],
+        count: u32,
+        condition: &Option<Arc<Condition>>,
+    ) -> Result<(), OutOfMemory> {
+        if bulk.tail.is_empty() && !self.records.is_at_block() {
+            return self.add_word(place, record, count, condition.clone());
+        }
+        let number = self.records.append(&mut bulk.tail, record, condition)?;
+        match place {
+            path_index::Place::Plain(hash) => {
+                if bulk.words.is_empty() {
+                    bulk.words = Vec::with_capacity(bulk.room)?;
+                }
+                bulk.words.push_reserved((hash, number))?;
+            }
+            pattern => self.paths.insert(pattern, number)?,
+        }
+        self.count = self.count.saturating_add(count);
+        let sets = condition.as_ref().is_some_and(|condition| sets(condition));
+        self.setting = self.setting.saturating_add(sets.into());
+        Ok(())
+    }
+
+    /// Puts what was appended into the list.
+    ///
+    /// # Errors
+    /// Out of memory; the list is good for nothing but to be dropped.
+    pub(crate) fn finish(&mut self, bulk: &mut Bulk) -> Result<(), OutOfMemory> {
+        self.records.finish(&mut bulk.tail)?;
+        if bulk.words.is_empty() {
+            return Ok(());
+        }
+        self.paths.fill(core::mem::take(&mut bulk.words))
     }
 
     /// Gives an entry other bits.

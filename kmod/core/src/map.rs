@@ -18,6 +18,8 @@ use core::mem::size_of;
 const PAGE: usize = 12;
 /// Levels that have bits of their own; below, pages grow.
 const LEVELS: u32 = u32::BITS / BITS;
+/// Fewer values than these are added to a branch one by one.
+const FEW: usize = 8;
 
 /// What a map can hold.
 pub(crate) trait Value: Sized {
@@ -218,6 +220,104 @@ impl<V: Value> Map<V> {
     pub(crate) fn for_each_hash(&self, visit: &mut dyn FnMut(u32)) {
         for_each_hash(&self.root, visit);
     }
+}
+
+impl Map<u32> {
+    /// Adds many values, each with its hash in front; the result is that of [`Map::insert`] for each of them.
+    ///
+    /// # Errors
+    /// Out of memory; any of the values may be missing, so that the map is good for nothing but to be dropped.
+    pub(crate) fn fill(&mut self, mut values: Vec<(u32, u32)>) -> Result<(), OutOfMemory> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let mut room = values.try_clone()?;
+        let added = fill(&mut self.root, &mut values, &mut room, 0)?;
+        self.bytes = self.bytes.saturating_add(added);
+        self.len = self.len.saturating_add(values.len() as u32);
+        Ok(())
+    }
+}
+
+/// Adds values below `child`, which stands `level` levels below the root; returns the bytes that took. `room` is as long as
+/// `values`, and both are written over.
+fn fill(
+    child: &mut Child<u32>,
+    values: &mut [(u32, u32)],
+    room: &mut [(u32, u32)],
+    level: u32,
+) -> Result<usize, OutOfMemory> {
+    let mut added = 0_usize;
+    let one_by_one = match child.view() {
+        View::Empty if values.len() <= PAGE || level >= LEVELS => {
+            let mut slots = Vec::with_capacity(values.len())?;
+            slots.extend_from_slice(values)?;
+            let page = Page(slots);
+            added = page_bytes(&page);
+            *child = Child::page(page)?;
+            return Ok(added);
+        }
+        View::Empty => {
+            *child = Child::branch()?;
+            added = Branch::<Child<u32>>::BYTES;
+            false
+        }
+        View::Page(page) if page.0.len().saturating_add(values.len()) <= PAGE || level >= LEVELS => true,
+        View::Page(_) => {
+            added = split(child, level)?;
+            false
+        }
+        View::Branch(_) => values.len() < FEW,
+    };
+    if one_by_one {
+        for (hash, value) in values.iter() {
+            added = added.saturating_add(insert(child, *hash, *value, level)?);
+        }
+        return Ok(added);
+    }
+    let Change::Branch(branch) = child.edit()? else {
+        return Err(OutOfMemory); // It is one by now.
+    };
+    let mut start = 0_usize;
+    for (bits, end) in (0..).zip(partition(values, room, level)) {
+        let part = start..end as usize;
+        start = part.end;
+        if part.is_empty() {
+            continue;
+        }
+        if let (Some(place), Some(room), Some(values)) =
+            (branch.at_mut(bits), values.get_mut(part.clone()), room.get_mut(part))
+        {
+            added = added.saturating_add(fill(place, values, room, level.wrapping_add(1))?);
+        }
+    }
+    Ok(added)
+}
+
+/// Writes the values of `from` into `to` in the order of the children of a branch on a level; values of one child stay in
+/// their order. Returns where those of each child end.
+fn partition(from: &[(u32, u32)], to: &mut [(u32, u32)], level: u32) -> [u32; 1 << BITS] {
+    const MASK: u32 = (1 << BITS) - 1;
+    let mut ends = [0_u32; 1 << BITS];
+    for (hash, _) in from {
+        if let Some(count) = ends.get_mut((below(*hash, level) & MASK) as usize) {
+            *count = count.wrapping_add(1);
+        }
+    }
+    let mut sum = 0_u32;
+    for place in &mut ends {
+        let count = core::mem::replace(place, sum);
+        sum = sum.wrapping_add(count);
+    }
+    for value in from {
+        if let Some(next) = ends.get_mut((below(value.0, level) & MASK) as usize) {
+            if let Some(place) = to.get_mut(*next as usize) {
+                *place = *value;
+            }
+            *next = next.wrapping_add(1);
+        }
+    }
+    ends
 }
 
 /// Adds a value below `child`, which stands `level` levels below the root; returns the bytes that took.
@@ -457,6 +557,78 @@ impl<V: Value> Place for Child<V> {
     fn freeze(&mut self) {
         if matches!(self, Child::OwnPage(_) | Child::OwnBranch(_)) {
             self.freeze_own();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::{Child, Map, Value, View, PAGE};
+    use crate::mem::Vec;
+
+    /// The hash and the value of everything below, and where a branch begins and ends.
+    fn form<V: Value + Copy>(child: &Child<V>, out: &mut std::vec::Vec<Option<(u32, V)>>) {
+        match child.view() {
+            View::Empty => {}
+            View::Page(page) => out.extend(page.0.iter().copied().map(Some)),
+            View::Branch(branch) => {
+                out.push(None);
+                branch.iter().for_each(|child| form(child, out));
+                out.push(None);
+            }
+        }
+    }
+
+    /// Hashes of which many are equal or differ only in few bits.
+    fn hashes(seed: u32, count: u32, kind: u32) -> impl Iterator<Item = u32> {
+        (0..count).map(move |number| {
+            let random = number.wrapping_add(seed).wrapping_mul(0x9E37_79B1) ^ (number >> 3);
+            let random = (random ^ (random >> 15)).wrapping_mul(0x85EB_CA6B);
+            match kind {
+                0 => random,
+                1 => random & 0xC000_03E1,
+                2 => random & 7,
+                3 => random.wrapping_shl(30),
+                _ => 0x1234_5678,
+            }
+        })
+    }
+
+    #[test]
+    fn filling_makes_what_adding_one_by_one_makes() {
+        for kind in 0..5 {
+            for before in [0, 1, 5, PAGE as u32, 13, 40, 3000] {
+                for count in [0, 1, 7, PAGE as u32, 13, 100, 2500] {
+                    let (mut one_by_one, mut filled) = (Map::<u32>::new(), Map::<u32>::new());
+                    for (hash, value) in hashes(1, before, kind).zip(0..) {
+                        one_by_one.insert(hash, value).unwrap();
+                        filled.insert(hash, value).unwrap();
+                    }
+                    let mut values = Vec::new();
+                    for (hash, value) in hashes(77, count, kind).zip(before..) {
+                        one_by_one.insert(hash, value).unwrap();
+                        values.push((hash, value)).unwrap();
+                    }
+                    filled.freeze();
+                    let mut filled = filled.share().unwrap();
+                    filled.fill(values).unwrap();
+                    let case = std::format!("{kind} {before} {count}");
+                    assert_eq!((filled.bytes(), filled.len), (one_by_one.bytes(), one_by_one.len), "{case}");
+                    let (mut this, mut that) = (std::vec::Vec::new(), std::vec::Vec::new());
+                    form(&one_by_one.root, &mut this);
+                    form(&filled.root, &mut that);
+                    assert_eq!(this, that, "{case}");
+                    for (hash, value) in hashes(77, count, kind).zip(before..) {
+                        assert_eq!(filled.remove(hash, |old| *old == value).unwrap(), Some(value), "{case}");
+                    }
+                    for (hash, value) in hashes(1, before, kind).zip(0..) {
+                        assert_eq!(filled.remove(hash, |old| *old == value).unwrap(), Some(value), "{case}");
+                    }
+                    assert_eq!((filled.bytes(), filled.len), (0, 0), "{case}");
+                }
+            }
         }
     }
 }

@@ -176,6 +176,14 @@ impl PathIndex {
         Ok(())
     }
 
+    /// Adds values of words without wildcards, each with the hash of its word in front.
+    ///
+    /// # Errors
+    /// Out of memory; the index is good for nothing but to be dropped.
+    pub(crate) fn fill(&mut self, words: Vec<(u32, u32)>) -> Result<(), OutOfMemory> {
+        self.words.fill(words)
+    }
+
     /// Removes a value from the place of its word.
     ///
     /// # Errors

@@ -31,6 +31,13 @@ pub(crate) struct Records<S = ()> {
     bytes: usize,
 }
 
+/// Records that are added one after the other: the last block of a list, outside of it while it fills.
+pub(crate) struct Tail<S = ()> {
+    block: Block<S>,
+    /// Bytes that the next block will probably have.
+    room: usize,
+}
+
 struct Block<S> {
     /// Where each record ends in `bytes`. An empty record is a hole.
     ends: Vec<u32>,
@@ -109,6 +116,68 @@ impl<S: Clone> Records<S> {
         self.next = after;
         self.live = self.live.saturating_add(1);
         Ok(number)
+    }
+
+    /// Whether the next record begins a block. [`Records::append`] needs that, or a tail that is not empty.
+    #[inline(always)]
+    pub(crate) const fn is_at_block(&self) -> bool {
+        self.next & (BLOCK - 1) == 0
+    }
+
+    /// Adds a record as the last one, as [`Records::push`] does, and returns its number; but it is in the list only when its
+    /// block is full or after [`Records::finish`]. Nothing else may change the list until then.
+    ///
+    /// # Errors
+    /// Out of memory, or no numbers are left; the list holds what it held, and the tail is good for nothing any more.
+    #[inline(always)]
+    pub(crate) fn append(
+        &mut self,
+        tail: &mut Tail<S>,
+        bytes: &[u8],
+        shared: &Option<S>,
+    ) -> Result<u32, OutOfMemory> {
+        let block = &mut tail.block;
+        let at = block.ends.len();
+        if at == 0 {
+            block.ends = Vec::with_capacity(BLOCK as usize)?;
+            block.bytes = Vec::with_capacity(tail.room)?;
+        }
+        if bytes.is_empty() {
+            return Err(OutOfMemory);
+        }
+        if shared.is_some() {
+            block.push_shared(at as u32, shared.clone())?;
+        }
+        block.bytes.extend_from_slice(bytes)?;
+        block.ends.push_reserved(block.bytes.len() as u32)?;
+        if at.wrapping_add(1) == BLOCK as usize {
+            self.finish(tail)?;
+            return Ok(self.next.wrapping_sub(1));
+        }
+        Ok(self.next.wrapping_add(at as u32))
+    }
+
+    /// Puts what was appended into the list.
+    ///
+    /// # Errors
+    /// Out of memory, or no numbers are left; the list holds what it held, and what was appended is lost.
+    #[inline(never)]
+    pub(crate) fn finish(&mut self, tail: &mut Tail<S>) -> Result<(), OutOfMemory> {
+        let mut block = core::mem::replace(&mut tail.block, Block::new());
+        let count = block.ends.len() as u32;
+        if count == 0 {
+            return Ok(());
+        }
+        let after = self.next.checked_add(count).ok_or(OutOfMemory)?;
+        u32::try_from(block.bytes.len()).map_err(|_| OutOfMemory)?;
+        tail.room = block.bytes.len().saturating_add(block.bytes.len() / 8);
+        block.freeze();
+        let memory = block.memory();
+        self.blocks.insert(self.next.wrapping_shr(BLOCK_BITS), block)?;
+        self.bytes = self.bytes.saturating_add(memory);
+        self.next = after;
+        self.live = self.live.saturating_add(count);
+        Ok(())
     }
 
     /// Writes over the beginning of a record.
@@ -194,6 +263,18 @@ impl<S: Clone> Records<S> {
     /// Makes everything shared.
     pub(crate) fn freeze(&mut self) {
         self.blocks.freeze();
+    }
+}
+
+impl<S: Clone> Tail<S> {
+    pub(crate) const fn new() -> Self {
+        Tail { block: Block::new(), room: 0 }
+    }
+
+    /// Whether nothing was appended that is not in the list.
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.block.ends.is_empty()
     }
 }
 
@@ -294,5 +375,68 @@ impl<S: Clone> Node for Block<S> {
         self.ends.trim();
         self.bytes.trim();
         self.shared.trim();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::{Records, Tail, BLOCK};
+    use crate::mem::Arc;
+
+    #[test]
+    fn appending_makes_what_adding_one_by_one_makes() {
+        let values = [Arc::new(1_u32).unwrap(), Arc::new(2).unwrap()];
+        let record = |number: u32| {
+            let bytes = std::vec![number as u8; (number * 7 % 61 + 1) as usize];
+            (bytes, values.get(number as usize % 11).cloned())
+        };
+        for (first, count) in [(0, 1), (0, 64), (0, 65), (64, 63), (128, 128), (64 * 32, 64 * 3 + 1)] {
+            let (mut one_by_one, mut appended) = (Records::new(), Records::new());
+            for number in 0..first {
+                let (bytes, shared) = record(number);
+                one_by_one.push(&bytes, shared.clone()).unwrap();
+                appended.push(&bytes, shared).unwrap();
+            }
+            assert!(appended.is_at_block());
+            let mut tail = Tail::new();
+            for number in first..first + count {
+                let (bytes, shared) = record(number);
+                assert_eq!(appended.append(&mut tail, &bytes, &shared).unwrap(), number);
+                assert_eq!(one_by_one.push(&bytes, shared).unwrap(), number);
+                assert_eq!(tail.is_empty(), (number + 1) % BLOCK == 0);
+            }
+            appended.finish(&mut tail).unwrap();
+            appended.finish(&mut tail).unwrap();
+            assert!(tail.is_empty());
+            // And on as ever.
+            for number in first + count..first + count + 70 {
+                let (bytes, shared) = record(number);
+                assert_eq!(appended.push(&bytes, shared.clone()).unwrap(), number);
+                assert_eq!(one_by_one.push(&bytes, shared).unwrap(), number);
+            }
+            assert_eq!(appended.bytes(), one_by_one.bytes());
+            assert!(one_by_one.iter().zip(appended.iter()).all(|(this, that)| {
+                this.number == that.number
+                    && this.bytes == that.bytes
+                    && this.shared.as_deref() == that.shared.as_deref()
+            }));
+            assert_eq!(appended.iter().count() as u32, first + count + 70);
+            for number in (0..first + count + 70).rev() {
+                appended.remove(number).unwrap();
+                one_by_one.remove(number).unwrap();
+                assert_eq!(appended.bytes(), one_by_one.bytes());
+            }
+            assert_eq!(appended.bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn empty_records_are_not_stored() {
+        let (mut records, mut tail) = (Records::<()>::new(), Tail::new());
+        assert!(records.append(&mut tail, &[], &None).is_err());
+        records.finish(&mut tail).unwrap();
+        assert_eq!((records.bytes(), records.is_empty()), (0, true));
     }
 }

@@ -23,7 +23,7 @@ use super::codec::Reader;
 use super::words::{PathRecord, Words};
 use super::{sha256, HEADER, MAGIC, SHARED_NAME, VERSION};
 use crate::acl::{self, AddressArg, Args, NumberArg, PathArg};
-use crate::acl_list::{encode, Place};
+use crate::acl_list::{encode, Bulk, Place};
 use crate::address::{Address, AddressRange};
 use crate::capability::Capability;
 use crate::condition::{Condition, FileType, Keyword, Permission, Subject, TaskField, Test, Value, Wanted};
@@ -560,6 +560,7 @@ fn domains(
     let mut last = None;
     // What `Words` knows a domain by.
     let mut stamp = 1_u32;
+    let mut bulk = Bulk::new();
     for _ in 0..count {
         let name = domain_name(reader, edit, last)?;
         let profile = reader.u8()?;
@@ -588,7 +589,7 @@ fn domains(
         };
         edit.policy.domains.change(id.slot, |domain| {
             (domain.profile, domain.flags) = (profile, flags);
-            runs(reader, Target { domain, stamp, room }, words, tables)
+            runs(reader, Target { domain, bulk: &mut bulk, stamp, room }, words, tables)
         })?;
         if edit.is_over(0) {
             return Err(Flaw::Quota);
@@ -617,6 +618,8 @@ fn domain_name(reader: &mut Reader<'_>, edit: &Edit, last: Option<DomainId>) -> 
 /// A domain that gets entries.
 struct Target<'d> {
     domain: &'d mut Domain,
+    /// What it gets in the end, or when something has to be looked up.
+    bulk: &'d mut Bulk,
     stamp: u32,
     /// Bytes that its records may take; it takes more than these. So an image that says large things often stops early.
     room: usize,
@@ -677,7 +680,7 @@ fn runs(
             add_entry(&mut target, class, bits, &args, condition.clone())?;
         }
     }
-    Ok(())
+    Ok(target.domain.acl.finish(target.bulk)?)
 }
 
 /// A run of entries with a path and nothing else, which most are.
@@ -692,6 +695,8 @@ fn paths(
     condition: Option<Arc<Condition>>,
 ) -> Result<(), Flaw> {
     let operations = entry::count(Class::Path, bits);
+    // Each takes a byte at least.
+    target.bulk.expect(count.min(reader.left()));
     let mut number = 0_u32;
     for _ in 0..count {
         number = number.wrapping_add_signed(reader.i32()?);
@@ -709,7 +714,12 @@ fn paths(
         // Only with the same path it can be the same.
         let list = &mut target.domain.acl;
         let place = list.known_place(word, hash);
-        if !is_first && list.find(Place::Word(place), bytes, condition.as_ref()).is_some() {
+        if is_first {
+            list.append_word(target.bulk, place, bytes, operations, &condition)?;
+            continue;
+        }
+        list.finish(target.bulk)?;
+        if list.find(Place::Word(place), bytes, condition.as_ref()).is_some() {
             return Err(Flaw::Duplicate);
         }
         list.add_word(place, bytes, operations, condition.clone())?;
@@ -728,6 +738,7 @@ fn add_entry(
     let record = encode(class, bits, args)?;
     target.spend(&record)?;
     let list = &mut target.domain.acl;
+    list.finish(target.bulk)?;
     let place = list.place(args);
     let again = match class {
         Class::ExecuteHandler | Class::DeniedExecuteHandler => list.handler_entry(class).is_some(),

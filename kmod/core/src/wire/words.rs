@@ -127,8 +127,9 @@ impl Words {
                 }
             };
             let stamp = Cell::new(0);
-            words.list.push(Word { start: start as u32, len: len as u32, hash, has_wildcards, stamp })?;
             (last_start, last_len) = (start, len);
+            let (start, len) = (start as u32, len as u32);
+            words.list.push_reserved(Word { start, len, hash, has_wildcards, stamp })?;
         }
         Ok(words)
     }

@@ -92,6 +92,63 @@ fn a_loaded_policy_takes_the_memory_of_a_written_one() {
     assert!(loaded.memory().abs_diff(written.memory()) < written.memory() / 8);
 }
 
+/// Entries are read many at a time where that is quicker; what comes out is what comes of lines, to the byte.
+#[test]
+fn long_lists_take_the_memory_of_written_ones_and_give_it_back() {
+    let empty = load(&compile(&Policy::new().expect("memory")).expect("memory"), KEY, 0);
+    let empty = empty.ok().expect("an empty policy");
+    for (domains, entries) in [(1, 1), (1, 63), (1, 64), (1, 65), (10, 130), (1, 2100)] {
+        for other in [usize::MAX, 1, 7, 300] {
+            let mut lines = Vec::new();
+            for domain in 0..domains {
+                lines.push(format!("<kernel> /d{domain}"));
+                for number in 0..entries {
+                    lines.push(format!("allow_read /usr/{}/{number}", number % 10));
+                    let more = match number / other % 6 {
+                        _ if other == usize::MAX || number % other != 0 => continue,
+                        0 => format!("allow_read /usr/{}/{number} if task.uid=0", number % 10),
+                        1 => format!("allow_write /usr/\\*/{number}"),
+                        2 => format!("allow_create /usr/{}/{number} 0644", number % 10),
+                        3 => format!("allow_write @GROUP{number}"),
+                        4 => format!("allow_rename /usr/{} /usr/{number}", number % 3),
+                        _ => "allow_read /usr/0/0 if task.gid=1 ; set task.state[0]=1".to_string(),
+                    };
+                    lines.push(more);
+                }
+            }
+            let write = |policy: &Policy, prefix: &str| {
+                let mut edit = policy.edit().expect("memory");
+                let mut cursor = sekisho_core::policy::Cursor::default();
+                for line in &lines {
+                    let prefix = if line.starts_with("<kernel>") { "" } else { prefix };
+                    let line = format!("{prefix}{line}");
+                    edit.domain_policy_line(&mut cursor, line.as_bytes())
+                        .unwrap_or_else(|error| panic!("{line}: {error}"));
+                }
+                edit.commit()
+            };
+            let place = format!("{domains} {entries} {other}");
+            // Of a group only the mention is there, and an image has no such groups.
+            let member = |policy: &Policy| {
+                let mut edit = policy.edit().expect("memory");
+                for number in (0..entries).filter(|number| number / other % 6 == 3) {
+                    let line = format!("path_group GROUP{number} /x");
+                    edit.exception_policy_line(line.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+                }
+                edit.commit()
+            };
+            let written = write(&member(&empty), "");
+            let image = compile(&written).expect("memory");
+            let read = loaded(&image, &place);
+            assert_eq!(texts(&read), texts(&written), "{place}");
+            assert_eq!(read.memory(), written.memory(), "{place}");
+            let (read, written) = (write(&read, "delete "), write(&written, "delete "));
+            assert_eq!(texts(&read), texts(&written), "{place}");
+            assert_eq!(read.memory(), written.memory(), "{place}");
+        }
+    }
+}
+
 #[test]
 fn entries_of_a_loaded_policy_can_be_deleted() {
     let policy = everything();
