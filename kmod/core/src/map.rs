@@ -326,7 +326,7 @@ fn insert<V: Value>(child: &mut Child<V>, hash: u32, value: V, level: u32) -> Re
     match child.view() {
         View::Empty => {
             let mut slots = Vec::with_capacity(1)?;
-            slots.push((hash, value))?;
+            slots.push_reserved((hash, value))?;
             *child = Child::page(Page(slots))?;
             return Ok(PAGE_BYTES.saturating_add(slot_bytes::<V>()));
         }
@@ -353,6 +353,7 @@ const fn below(hash: u32, level: u32) -> u32 {
 }
 
 /// Makes a page a branch; returns the bytes that took.
+#[inline(always)] // Nearly every page becomes a branch while a list grows.
 fn split<V: Value>(child: &mut Child<V>, level: u32) -> Result<usize, OutOfMemory> {
     let mut made = Child::branch()?;
     let mut bytes = Branch::<Child<V>>::BYTES;

@@ -75,6 +75,7 @@ impl<T: Node> Slots<T> {
     ///
     /// # Errors
     /// Out of memory; the array holds what it held.
+    #[inline(always)] // Into the one that adds line after line.
     pub(crate) fn insert(&mut self, number: u32, part: T) -> Result<(), OutOfMemory> {
         let result = self.try_insert(number, part);
         if result.is_err() {
@@ -83,6 +84,7 @@ impl<T: Node> Slots<T> {
         result
     }
 
+    #[inline(always)]
     fn try_insert(&mut self, number: u32, part: T) -> Result<(), OutOfMemory> {
         let part = Link::new(part)?;
         match branch_of(number) {
