@@ -440,7 +440,7 @@ struct Waiting {
     tried: u32,
 }
 
-const WAITING: usize = 8;
+const WAITING: usize = 4;
 
 impl Waiting {
     const fn new() -> Self {
@@ -462,28 +462,19 @@ impl Waiting {
 }
 
 impl<'a> Search<'a> {
-    /// Entries found by a path. True if too many words match in part.
+    /// Entries found by a path. True if too many words match in part. Inlined, because what waits is tried from here.
+    #[inline(always)]
     fn path(&mut self, name: Name<'_>, wildcards: bool) -> bool {
-        let list = self.list;
         loop {
-            let end = list.paths.visit(name, wildcards, &mut |hit| match hit {
-                Hit::Match(number) => self.candidate(number, true),
-                Hit::Word(number) | Hit::Deep(number) => self.candidate(number, false),
-            });
-            if end == Visit::Overflow {
+            if self.walk_words(name, wildcards) == Visit::Overflow {
                 return true;
             }
             if !self.try_waiting() {
                 break;
             }
         }
-        while list.groups > 0 && !self.over {
-            let policy = self.policy;
-            let overflow = policy.groups_of(name, wildcards, &mut |id| {
-                let mut numbers = list.others.get(other_key(list.seed, GROUP, u64::from(id.0)));
-                numbers.any(|number| self.group_candidate(*number, id))
-            });
-            if overflow {
+        while self.list.groups > 0 && !self.over {
+            if self.walk_groups(name, wildcards) {
                 return true;
             }
             if !self.try_waiting() {
@@ -491,6 +482,23 @@ impl<'a> Search<'a> {
             }
         }
         false
+    }
+
+    #[inline(never)]
+    fn walk_words(&mut self, name: Name<'_>, wildcards: bool) -> Visit {
+        self.list.paths.visit(name, wildcards, &mut |hit| match hit {
+            Hit::Match(number) => self.candidate(number, true),
+            Hit::Word(number) | Hit::Deep(number) => self.candidate(number, false),
+        })
+    }
+
+    #[inline(never)]
+    fn walk_groups(&mut self, name: Name<'_>, wildcards: bool) -> bool {
+        let list = self.list;
+        self.policy.groups_of(name, wildcards, &mut |id| {
+            let mut numbers = list.others.get(other_key(list.seed, GROUP, u64::from(id.0)));
+            numbers.any(|number| self.group_candidate(*number, id))
+        })
     }
 
     /// Tries the entries that wait. True if there may be more of them.
@@ -558,15 +566,14 @@ impl<'a> Search<'a> {
 
     /// An entry under the hash of a group: is it this group's? True when the walk need not go on.
     fn group_candidate(&mut self, number: u32, id: GroupId) -> bool {
-        let record = self.list.records.get(number).filter(|record| self.allows(record).is_some());
-        let first = record.and_then(|record| Entry::read(record.bytes, None)).map(|entry| entry.args);
-        let is = match first {
-            Some(
-                Args::Path(path) | Args::Path2(path, _) | Args::PathNumber(path, _) | Args::Device(path, ..),
-            ) => matches!(path, PathArg::Group(group) if group == id),
-            Some(Args::Mount { dir, .. }) => matches!(dir, PathArg::Group(group) if group == id),
-            _ => false,
+        let Some(args) = self.list.records.get(number).and_then(|record| self.allows(&record)) else {
+            return false;
         };
+        let mut rest = args;
+        if self.class == Class::Mount && record::path(&mut rest).is_none() {
+            return false; // The device, which comes first.
+        }
+        let is = record::path(&mut rest) == Some(PathArg::Group(id));
         is && self.waiting.add(number, true)
     }
 
@@ -588,20 +595,25 @@ impl<'a> Search<'a> {
     }
 
     /// Tries an entry, whatever it is.
+    #[inline(always)]
     fn entry(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) {
-        if self.over || self.allows(record).is_none() || !self.arguments_match(record.bytes, known) {
+        if self.over {
+            return;
+        }
+        let Some(args) = self.allows(record) else {
+            return;
+        };
+        if !entry::matches(args, self.policy, self.request, known) {
             return;
         }
         let condition = record.shared.as_deref();
-        if condition.map_or(true, |condition| condition.is_true(self.facts, self.policy)) {
+        let is_true = match condition {
+            Some(condition) => condition.is_true(self.facts, self.policy),
+            None => true,
+        };
+        if is_true {
             self.grant(record.number, condition);
         }
-    }
-
-    /// Not inlined: the arguments need room on the stack only while they are compared.
-    #[inline(never)]
-    fn arguments_match(&self, record: &[u8], known: bool) -> bool {
-        Entry::read(record, None).is_some_and(|entry| entry.matches(self.policy, self.request, known))
     }
 }
 

@@ -136,6 +136,7 @@ fn rest_matches(name: &[u8], pattern: &[u8]) -> bool {
 
 /// Compares from a `\{` on (reference 2.4). How often a group is repeated may depend on all that follows, so each
 /// component of the name is compared with every component of the pattern that it may belong to.
+#[inline(never)]
 fn repeated_matches(name: &[u8], pattern: &[u8]) -> bool {
     let mut reached = Positions::<WIDE>::start();
     let mut name = name;
@@ -193,6 +194,7 @@ pub(crate) fn matches_nothing(pattern: &[u8]) -> bool {
 
 /// Compares one component, or the remainder of one, with one of a pattern: it must match what is before the first
 /// `\-`, and nothing of what is between or behind the others (reference 2.3).
+#[inline]
 pub(crate) fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
     let (first, mut subtracted) = split_minus(pattern);
     if !side_matches(name, first) {
@@ -223,6 +225,7 @@ fn side_matches(name: &[u8], pattern: &[u8]) -> bool {
 /// Position `n` means that the first `n` elements are done with. One set of positions is enough: an element leads to its
 /// own position or the one behind it, so the positions change from left to right, with the old state of the next one
 /// kept aside. They are counted by hand, because the addition in `enumerate()` is checked, and a failed check is a panic.
+#[inline(never)]
 fn follow<const WORDS: usize>(name: &[u8], pattern: &[u8]) -> bool {
     let mut reached = Positions::<WORDS>::start();
     for unit in units(name) {
