@@ -75,8 +75,11 @@ pub fn requests(
         if decision != expected {
             return Err(difference(made, &request, &format!("engine {decision:?}\noracle {expected:?}")));
         }
-        lists(choices, &made.policy, &subject.names[0]).map_err(|what| difference(made, &request, &what))?;
-        transition(choices, &made.policy).map_err(|what| difference(made, &request, &what))?;
+        let port = choices.below(14) as u16;
+        lists(&made.policy, port, &subject.names[0]).map_err(|what| difference(made, &request, &what))?;
+        let program = choices.pick(&["/a", "/b"]);
+        let domain = choices.pick(&["<kernel>", "<kernel> /a", "<kernel> /a /b"]);
+        transition(&made.policy, domain, program).map_err(|what| difference(made, &request, &what))?;
         if !decision.granted && choices.one_in(4) {
             learned(&made.policy, &facts, &request).map_err(|what| difference(made, &request, &what))?;
         }
@@ -94,9 +97,11 @@ fn difference(made: &Generated, request: &Request<'_>, what: &str) -> String {
     format!("{}\n{}\n{what}", made.text, String::from_utf8_lossy(&shown))
 }
 
-/// The lists that are not about domains.
-fn lists(choices: &mut Choices<'_>, policy: &Policy, name: &str) -> Result<(), String> {
-    let port = choices.below(14) as u16;
+/// Compares what the lists that are not about domains say of a port and a name. What is no name is not compared.
+///
+/// # Errors
+/// A difference.
+pub fn lists(policy: &Policy, port: u16, name: &str) -> Result<(), String> {
     if policy.is_autobind_denied(port) != oracle::is_autobind_denied(policy, port) {
         return Err(format!("deny_autobind of {port}"));
     }
@@ -134,9 +139,11 @@ fn learned(policy: &Policy, facts: &Facts<'_>, request: &Request<'_>) -> Result<
     Ok(())
 }
 
-fn transition(choices: &mut Choices<'_>, policy: &Policy) -> Result<(), String> {
-    let program = choices.pick(&["/a", "/b"]);
-    let domain = choices.pick(&["<kernel>", "<kernel> /a", "<kernel> /a /b"]);
+/// Compares where `domain` comes to by executing `program`.
+///
+/// # Errors
+/// A difference, or there is no such domain, or that is no name.
+pub fn transition(policy: &Policy, domain: &str, program: &str) -> Result<(), String> {
     let (Some(id), Some(name)) = (policy.find_domain(domain.as_bytes()), Name::new(program.as_bytes()))
     else {
         return Err(format!("{domain} is missing"));
