@@ -433,31 +433,42 @@ struct Search<'a> {
 struct Waiting {
     numbers: [u32; WAITING],
     /// Of which the first path is known to match: a bit each.
-    known: u32,
-    len: usize,
+    known: u8,
+    len: u8,
     /// How many came in this walk, and how many were tried after the walks before it.
     seen: u32,
     tried: u32,
+    /// Whether there was no room for another one.
+    full: bool,
 }
 
 const WAITING: usize = 4;
 
 impl Waiting {
     const fn new() -> Self {
-        Waiting { numbers: [0; WAITING], known: 0, len: 0, seen: 0, tried: 0 }
+        Waiting { numbers: [0; WAITING], known: 0, len: 0, seen: 0, tried: 0, full: false }
     }
 
     /// Makes an entry wait, unless it was tried already. True when there is no room for another one.
     fn add(&mut self, number: u32, known: bool) -> bool {
         self.seen = self.seen.wrapping_add(1);
         if self.seen > self.tried {
-            if let Some(place) = self.numbers.get_mut(self.len) {
+            if let Some(place) = self.numbers.get_mut(usize::from(self.len)) {
                 *place = number;
-                self.known |= u32::from(known).wrapping_shl(self.len as u32);
+                self.known |= u8::from(known).wrapping_shl(self.len.into());
                 self.len = self.len.wrapping_add(1);
             }
         }
-        self.len == WAITING
+        self.full = usize::from(self.len) == WAITING;
+        self.full
+    }
+
+    /// After a walk whose entries were tried. True if another one may find more; it does not when the search is `over`.
+    fn begin_again(&mut self, over: bool) -> bool {
+        let more = self.full && !over;
+        let tried = if more { self.tried.wrapping_add(WAITING as u32) } else { 0 };
+        *self = Waiting { tried, ..Waiting::new() };
+        more
     }
 }
 
@@ -502,24 +513,26 @@ impl<'a> Search<'a> {
     }
 
     /// Tries the entries that wait. True if there may be more of them.
-    #[inline]
+    #[inline(always)]
     fn try_waiting(&mut self) -> bool {
-        self.waiting.seen > 0 && self.try_some()
+        if self.waiting.seen == 0 {
+            return false;
+        }
+        while self.waiting.len > 0 {
+            self.try_last();
+        }
+        self.waiting.begin_again(self.over)
     }
 
+    /// Tries the last of the entries that wait.
     #[inline(never)]
-    fn try_some(&mut self) -> bool {
-        let len = self.waiting.len;
-        for place in 0..len {
-            let number = self.waiting.numbers.get(place).copied();
-            if let Some(record) = number.and_then(|number| self.list.records.get(number)) {
-                self.entry(&record, self.waiting.known.wrapping_shr(place as u32) & 1 == 1);
-            }
+    fn try_last(&mut self) {
+        self.waiting.len = self.waiting.len.wrapping_sub(1);
+        let place = self.waiting.len;
+        let number = self.waiting.numbers.get(usize::from(place)).copied();
+        if let Some(record) = number.and_then(|number| self.list.records.get(number)) {
+            self.entry(&record, self.waiting.known.wrapping_shr(place.into()) & 1 == 1);
         }
-        let more = len == WAITING && !self.over;
-        let tried = if more { self.waiting.tried.wrapping_add(len as u32) } else { 0 };
-        self.waiting = Waiting { tried, ..Waiting::new() };
-        more
     }
 
     fn other(&mut self, hash: u32) -> bool {

@@ -233,6 +233,7 @@ impl PathIndex {
         self.visit_patterns(bytes, name.is_dir(), visit)
     }
 
+    #[inline(never)] // A call at the end takes the place of the caller's stack.
     fn visit_patterns(&self, name: &[u8], is_dir: bool, visit: &mut dyn FnMut(Hit) -> bool) -> Visit {
         let mut depths = self.depths.iter();
         let Some(mut wanted) = depths.next() else {
@@ -488,7 +489,7 @@ impl Node {
             if reached.iter().any(&mut deep) {
                 return Visit::Stopped;
             }
-            if reached.overflow {
+            if reached.len > ACTIVE {
                 return Visit::Overflow;
             }
             if reached.len == 0 {
@@ -628,13 +629,13 @@ fn show(edge: &Edge, missing: bool, visit: &mut dyn FnMut(Hit) -> bool) -> bool 
 /// The edges followed last, each once.
 struct Active<'n> {
     edges: [Option<&'n Edge>; ACTIVE],
+    /// More than [`ACTIVE`]: there were too many.
     len: usize,
-    overflow: bool,
 }
 
 impl<'n> Active<'n> {
     const fn new() -> Self {
-        Active { edges: [None; ACTIVE], len: 0, overflow: false }
+        Active { edges: [None; ACTIVE], len: 0 }
     }
 
     fn iter(&self) -> impl Iterator<Item = &'n Edge> + '_ {
@@ -644,13 +645,10 @@ impl<'n> Active<'n> {
     /// Always false: to go on.
     fn add(&mut self, edge: &'n Edge) -> bool {
         if !self.iter().any(|old| core::ptr::eq(old, edge)) {
-            match self.edges.get_mut(self.len) {
-                Some(place) => {
-                    *place = Some(edge);
-                    self.len = self.len.wrapping_add(1);
-                }
-                None => self.overflow = true,
+            if let Some(place) = self.edges.get_mut(self.len) {
+                *place = Some(edge);
             }
+            self.len = self.len.saturating_add(1);
         }
         false
     }

@@ -234,7 +234,6 @@ impl Policy {
 
     /// Shows the groups of which a member matches, until `visit` returns true; one may be shown several times. True if
     /// too many members match in part to say.
-    #[inline(always)] // For the stack's sake.
     pub(crate) fn groups_of(
         &self,
         name: Name<'_>,
@@ -275,15 +274,29 @@ impl Policy {
 
     /// Whether a member of a path group matches; members with wildcards count only if `wildcards` is set (reference 2.6).
     pub fn path_group_matches(&self, id: GroupId, name: Name<'_>, wildcards: bool) -> bool {
-        let mut found = false;
-        let overflow = self.groups_of(name, wildcards, &mut |group| {
-            found |= group == id;
+        let (mut found, mut unclear) = (false, false);
+        let index = &self.groups.get().path_member_index;
+        let end = index.visit(name, wildcards, &mut |hit| {
+            let number = match hit {
+                Hit::Match(number) | Hit::Word(number) | Hit::Deep(number) => number,
+            };
+            if let Some((_, word)) = self.path_member(number).filter(|(group, _)| *group == id) {
+                found = match hit {
+                    Hit::Match(_) => true,
+                    Hit::Word(_) => *word == *name.as_bytes(),
+                    Hit::Deep(_) => {
+                        // Comparing it in full needs stack that the walk takes.
+                        unclear = true;
+                        false
+                    }
+                };
+            }
             found
         });
-        if overflow {
-            return self.path_group_members(id).any(|word| pattern::matches_word(name, word));
+        if found || (end != Visit::Overflow && !unclear) {
+            return found;
         }
-        found
+        self.path_group_members(id).any(|word| pattern::matches_word(name, word))
     }
 
     /// Whether `deny_rewrite` protects a file (reference 3.7).

@@ -137,6 +137,7 @@ impl Condition {
     }
 
     /// Whether all tests are true (reference 5.4). The order of evaluation cannot be seen: tests have no effect.
+    #[inline(always)] // For the stack's sake.
     pub(crate) fn is_true(&self, facts: &Facts<'_>, policy: &Policy) -> bool {
         match self.uid {
             Uid::Only(group) => has_uid(group, facts, policy),
