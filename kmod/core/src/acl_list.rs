@@ -498,57 +498,59 @@ struct Search<'a> {
 struct Waiting {
     numbers: [u32; WAITING],
     /// Of which the first path is known to match: a bit each.
-    known: u32,
-    len: usize,
+    known: u8,
+    len: u8,
     /// How many came in this walk, and how many were tried after the walks before it.
     seen: u32,
     tried: u32,
+    /// Whether there was no room for another one.
+    full: bool,
 }
 
-const WAITING: usize = 8;
+const WAITING: usize = 4;
 
 impl Waiting {
     const fn new() -> Self {
-        Waiting { numbers: [0; WAITING], known: 0, len: 0, seen: 0, tried: 0 }
+        Waiting { numbers: [0; WAITING], known: 0, len: 0, seen: 0, tried: 0, full: false }
     }
 
     /// Makes an entry wait, unless it was tried already. True when there is no room for another one.
     fn add(&mut self, number: u32, known: bool) -> bool {
         self.seen = self.seen.wrapping_add(1);
         if self.seen > self.tried {
-            if let Some(place) = self.numbers.get_mut(self.len) {
+            if let Some(place) = self.numbers.get_mut(usize::from(self.len)) {
                 *place = number;
-                self.known |= u32::from(known).wrapping_shl(self.len as u32);
+                self.known |= u8::from(known).wrapping_shl(self.len.into());
                 self.len = self.len.wrapping_add(1);
             }
         }
-        self.len == WAITING
+        self.full = usize::from(self.len) == WAITING;
+        self.full
+    }
+
+    /// After a walk whose entries were tried. True if another one may find more; it does not when the search is `over`.
+    fn begin_again(&mut self, over: bool) -> bool {
+        let more = self.full && !over;
+        let tried = if more { self.tried.wrapping_add(WAITING as u32) } else { 0 };
+        *self = Waiting { tried, ..Waiting::new() };
+        more
     }
 }
 
 impl<'a> Search<'a> {
-    /// Entries found by a path. True if too many words match in part.
+    /// Entries found by a path. True if too many words match in part. Inlined, because what waits is tried from here.
+    #[inline(always)]
     fn path(&mut self, name: Name<'_>, wildcards: bool) -> bool {
-        let list = self.list;
         loop {
-            let end = list.paths.visit(name, wildcards, &mut |hit| match hit {
-                Hit::Match(number) => self.candidate(number, true),
-                Hit::Word(number) | Hit::Deep(number) => self.candidate(number, false),
-            });
-            if end == Visit::Overflow {
+            if self.walk_words(name, wildcards) == Visit::Overflow {
                 return true;
             }
             if !self.try_waiting() {
                 break;
             }
         }
-        while list.groups > 0 && !self.over {
-            let policy = self.policy;
-            let overflow = policy.groups_of(name, wildcards, &mut |id| {
-                let mut numbers = list.others.get(other_key(list.seed, GROUP, u64::from(id.0)));
-                numbers.any(|number| self.group_candidate(*number, id))
-            });
-            if overflow {
+        while self.list.groups > 0 && !self.over {
+            if self.walk_groups(name, wildcards) {
                 return true;
             }
             if !self.try_waiting() {
@@ -558,25 +560,44 @@ impl<'a> Search<'a> {
         false
     }
 
-    /// Tries the entries that wait. True if there may be more of them.
-    #[inline]
-    fn try_waiting(&mut self) -> bool {
-        self.waiting.seen > 0 && self.try_some()
+    #[inline(never)]
+    fn walk_words(&mut self, name: Name<'_>, wildcards: bool) -> Visit {
+        self.list.paths.visit(name, wildcards, &mut |hit| match hit {
+            Hit::Match(number) => self.candidate(number, true),
+            Hit::Word(number) | Hit::Deep(number) => self.candidate(number, false),
+        })
     }
 
     #[inline(never)]
-    fn try_some(&mut self) -> bool {
-        let len = self.waiting.len;
-        for place in 0..len {
-            let number = self.waiting.numbers.get(place).copied();
-            if let Some(record) = number.and_then(|number| self.list.records.get(number)) {
-                self.entry(&record, self.waiting.known.wrapping_shr(place as u32) & 1 == 1);
-            }
+    fn walk_groups(&mut self, name: Name<'_>, wildcards: bool) -> bool {
+        let list = self.list;
+        self.policy.groups_of(name, wildcards, &mut |id| {
+            let mut numbers = list.others.get(other_key(list.seed, GROUP, u64::from(id.0)));
+            numbers.any(|number| self.group_candidate(*number, id))
+        })
+    }
+
+    /// Tries the entries that wait. True if there may be more of them.
+    #[inline(always)]
+    fn try_waiting(&mut self) -> bool {
+        if self.waiting.seen == 0 {
+            return false;
         }
-        let more = len == WAITING && !self.over;
-        let tried = if more { self.waiting.tried.wrapping_add(len as u32) } else { 0 };
-        self.waiting = Waiting { tried, ..Waiting::new() };
-        more
+        while self.waiting.len > 0 {
+            self.try_last();
+        }
+        self.waiting.begin_again(self.over)
+    }
+
+    /// Tries the last of the entries that wait.
+    #[inline(never)]
+    fn try_last(&mut self) {
+        self.waiting.len = self.waiting.len.wrapping_sub(1);
+        let place = self.waiting.len;
+        let number = self.waiting.numbers.get(usize::from(place)).copied();
+        if let Some(record) = number.and_then(|number| self.list.records.get(number)) {
+            self.entry(&record, self.waiting.known.wrapping_shr(place.into()) & 1 == 1);
+        }
     }
 
     fn other(&mut self, hash: u32) -> bool {
@@ -623,15 +644,14 @@ impl<'a> Search<'a> {
 
     /// An entry under the hash of a group: is it this group's? True when the walk need not go on.
     fn group_candidate(&mut self, number: u32, id: GroupId) -> bool {
-        let record = self.list.records.get(number).filter(|record| self.allows(record).is_some());
-        let first = record.and_then(|record| Entry::read(record.bytes, None)).map(|entry| entry.args);
-        let is = match first {
-            Some(
-                Args::Path(path) | Args::Path2(path, _) | Args::PathNumber(path, _) | Args::Device(path, ..),
-            ) => matches!(path, PathArg::Group(group) if group == id),
-            Some(Args::Mount { dir, .. }) => matches!(dir, PathArg::Group(group) if group == id),
-            _ => false,
+        let Some(args) = self.list.records.get(number).and_then(|record| self.allows(&record)) else {
+            return false;
         };
+        let mut rest = args;
+        if self.class == Class::Mount && record::path(&mut rest).is_none() {
+            return false; // The device, which comes first.
+        }
+        let is = record::path(&mut rest) == Some(PathArg::Group(id));
         is && self.waiting.add(number, true)
     }
 
@@ -653,20 +673,25 @@ impl<'a> Search<'a> {
     }
 
     /// Tries an entry, whatever it is.
+    #[inline(always)]
     fn entry(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) {
-        if self.over || self.allows(record).is_none() || !self.arguments_match(record.bytes, known) {
+        if self.over {
+            return;
+        }
+        let Some(args) = self.allows(record) else {
+            return;
+        };
+        if !entry::matches(args, self.policy, self.request, known) {
             return;
         }
         let condition = record.shared.as_deref();
-        if condition.map_or(true, |condition| condition.is_true(self.facts, self.policy)) {
+        let is_true = match condition {
+            Some(condition) => condition.is_true(self.facts, self.policy),
+            None => true,
+        };
+        if is_true {
             self.grant(record.number, condition);
         }
-    }
-
-    /// Not inlined: the arguments need room on the stack only while they are compared.
-    #[inline(never)]
-    fn arguments_match(&self, record: &[u8], known: bool) -> bool {
-        Entry::read(record, None).is_some_and(|entry| entry.matches(self.policy, self.request, known))
     }
 }
 

@@ -12,7 +12,6 @@ use crate::condition::Condition;
 use crate::group::GroupId;
 use crate::mem::{Arc, OutOfMemory};
 use crate::name::Name;
-use crate::number::Number;
 use crate::pattern;
 use crate::policy::Policy;
 use crate::record;
@@ -97,46 +96,6 @@ impl<'a> Entry<'a> {
         operations(self.class, self.bits)
     }
 
-    /// Whether the arguments are those of the request; the first path is not compared if `known`.
-    #[inline]
-    pub(crate) fn matches(&self, policy: &Policy, request: &Request<'_>, known: bool) -> bool {
-        let path = |arg: &PathArg<'_, GroupId>, name: Name<'_>| path_matches(policy, arg, name, true);
-        let number = |arg: &NumberArg<GroupId>, value: Number| number_matches(policy, arg, value.value);
-        match (&self.args, request) {
-            (Args::Path(arg), Request::Path { op, path }) => {
-                known || path_matches(policy, arg, *path, !matches!(op, PathOp::Execute | PathOp::Transit))
-            }
-            (Args::Path2(old, new), Request::Path2 { from, to, .. }) => {
-                (known || path(old, *from)) && path(new, *to)
-            }
-            (Args::PathNumber(arg, range), Request::PathNumber { path: name, number: value, .. }) => {
-                number(range, *value) && (known || path(arg, *name))
-            }
-            (
-                Args::Device(arg, mode, major, minor),
-                Request::Device { path: name, mode: m, major: a, minor: i, .. },
-            ) => number(mode, *m) && number(major, *a) && number(minor, *i) && (known || path(arg, *name)),
-            (Args::Network(arg, ports), Request::Network { address, port, .. }) => {
-                number_matches(policy, ports, u64::from(*port)) && address_matches(policy, arg, address)
-            }
-            (
-                Args::Mount { device, dir, kind, flags },
-                Request::Mount { device: dev, compare_device, dir: at, kind: fs, flags: f },
-            ) => {
-                number(flags, *f)
-                    && path(kind, *fs)
-                    && (known || path(dir, *at))
-                    && (!compare_device || path(device, *dev))
-            }
-            (Args::Env(word), Request::Env { name }) => known || pattern::matches_word(*name, word),
-            (Args::Capability(this), Request::Capability(that)) => this == that,
-            (Args::Signal(this, domain), Request::Signal { number, target }) => {
-                this == number && is_word_prefix(domain, target)
-            }
-            _ => false,
-        }
-    }
-
     /// Prints one line an operation.
     pub(crate) fn print(&self, policy: &Policy, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
         for operation in self.operations() {
@@ -160,31 +119,86 @@ pub(crate) fn header(bytes: &[u8]) -> Option<(Class, u16, &[u8])> {
     Some((Class::from_u8(*class)?, u16::from_le_bytes([*low, *high]), rest))
 }
 
+/// Whether the arguments of a record are those of a request of its class; the path by which it was found is not compared
+/// if `known`. They are read one by one, so that none needs room on the stack while the next one is compared.
+#[inline(never)]
+pub(crate) fn matches(args: &[u8], policy: &Policy, request: &Request<'_>, known: bool) -> bool {
+    matches_next(&mut { args }, policy, request, known).unwrap_or(false)
+}
+
+fn matches_next(rest: &mut &[u8], policy: &Policy, request: &Request<'_>, known: bool) -> Option<bool> {
+    // In the order in which `record::write` writes them.
+    let found = |rest: &mut &[u8], name| next_path(rest, policy, name, true, known);
+    Some(match request {
+        Request::Path { op, path } => {
+            next_path(rest, policy, *path, !matches!(op, PathOp::Execute | PathOp::Transit), known)?
+        }
+        Request::Path2 { from, to, .. } => found(rest, *from)? && next_path(rest, policy, *to, true, false)?,
+        Request::PathNumber { path, number, .. } => {
+            found(rest, *path)? && next_number(rest, policy, number.value)?
+        }
+        Request::Device { path, mode, major, minor, .. } => {
+            found(rest, *path)?
+                && next_number(rest, policy, mode.value)?
+                && next_number(rest, policy, major.value)?
+                && next_number(rest, policy, minor.value)?
+        }
+        Request::Network { address, port, .. } => {
+            next_address(rest, policy, address)? && next_number(rest, policy, u64::from(*port))?
+        }
+        Request::Mount { device, compare_device, dir, kind, flags } => {
+            next_path(rest, policy, *device, true, !compare_device)?
+                && found(rest, *dir)?
+                && next_path(rest, policy, *kind, true, false)?
+                && next_number(rest, policy, flags.value)?
+        }
+        Request::Env { name } => {
+            let word = record::word(rest)?;
+            known || pattern::matches_word(*name, word)
+        }
+        Request::Capability(capability) => record::byte(rest)? == *capability as u8,
+        Request::Signal { number, target } => {
+            u16::from_le_bytes(record::array(rest)?) == *number && is_word_prefix(record::word(rest)?, target)
+        }
+    })
+}
+
 /// Whether `domain` is `target` or one above it: `<kernel> /a` covers `<kernel> /a /b` (reference 4.11).
 fn is_word_prefix(domain: &[u8], target: &[u8]) -> bool {
     target.strip_prefix(domain).is_some_and(|rest| matches!(rest.first(), None | Some(b' ')))
 }
 
-#[inline]
-fn path_matches(policy: &Policy, arg: &PathArg<'_, GroupId>, name: Name<'_>, wildcards: bool) -> bool {
-    match arg {
+#[inline(never)]
+fn next_path(
+    rest: &mut &[u8],
+    policy: &Policy,
+    name: Name<'_>,
+    wildcards: bool,
+    known: bool,
+) -> Option<bool> {
+    let arg = record::path(rest)?;
+    if known {
+        return Some(true);
+    }
+    Some(match arg {
         PathArg::Word(word) if wildcards => pattern::matches_word(name, word),
-        PathArg::Word(word) => *word == name.as_bytes(),
-        PathArg::Group(id) => policy.path_group_matches(*id, name, wildcards),
-    }
+        PathArg::Word(word) => *word == *name.as_bytes(),
+        PathArg::Group(id) => policy.path_group_matches(id, name, wildcards),
+    })
 }
 
-#[inline]
-fn number_matches(policy: &Policy, arg: &NumberArg<GroupId>, value: u64) -> bool {
-    match arg {
+#[inline(never)]
+fn next_number(rest: &mut &[u8], policy: &Policy, value: u64) -> Option<bool> {
+    Some(match record::number(rest)? {
         NumberArg::Range(range) => range.contains(value),
-        NumberArg::Group(id) => policy.number_group(*id).is_some_and(|group| group.contains(value)),
-    }
+        NumberArg::Group(id) => policy.number_group(id).is_some_and(|group| group.contains(value)),
+    })
 }
 
-fn address_matches(policy: &Policy, arg: &AddressArg<GroupId>, address: &Address) -> bool {
-    match arg {
+#[inline(never)]
+fn next_address(rest: &mut &[u8], policy: &Policy, address: &Address) -> Option<bool> {
+    Some(match record::address(rest)? {
         AddressArg::Range(range) => range.contains(address),
-        AddressArg::Group(id) => policy.address_group(*id).is_some_and(|group| group.contains(address)),
-    }
+        AddressArg::Group(id) => policy.address_group(id).is_some_and(|group| group.contains(address)),
+    })
 }

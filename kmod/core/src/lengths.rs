@@ -21,6 +21,12 @@ impl Lengths {
         self.0.iter().map(|(len, _)| *len)
     }
 
+    /// One of them.
+    #[inline(always)]
+    pub(crate) fn at(&self, place: usize) -> Option<u32> {
+        self.0.get(place).map(|(len, _)| *len)
+    }
+
     /// Gives unused memory back.
     pub(crate) fn trim(&mut self) {
         self.0.trim();

@@ -11,6 +11,9 @@ use crate::pattern;
 use crate::records::Records;
 use crate::text::Sink;
 
+/// Words that may match in part beside each other; if there are more, all are compared one by one.
+const DEEP: usize = 4;
+
 /// The list. A record is the first word, a blank and the second word, if there is one.
 pub(crate) struct Lines {
     records: Records,
@@ -85,6 +88,7 @@ impl Lines {
     }
 
     /// Whether a line matches.
+    #[inline(never)]
     pub(crate) fn any(&self, name: Name<'_>) -> bool {
         let mut found = false;
         self.matching(name, &mut |_, _| {
@@ -96,21 +100,35 @@ impl Lines {
 
     /// Shows the lines that match, in no order, until `visit` returns true: number and first word.
     pub(crate) fn matching<'a>(&'a self, name: Name<'_>, visit: &mut dyn FnMut(u32, &'a [u8]) -> bool) {
-        let end = self.index.visit(name, true, &mut |hit| {
-            let (number, known) = match hit {
-                Hit::Match(number) => (number, true),
-                Hit::Word(number) | Hit::Deep(number) => (number, false),
-            };
-            match self.line(number) {
-                Some((word, _)) if known || pattern::matches_word(name, word) => visit(number, word),
+        // Words to compare in full, which needs stack that the walk takes.
+        let mut deep = [0_u32; DEEP];
+        let mut len = 0_usize;
+        let end = self.index.visit(name, true, &mut |hit| match hit {
+            Hit::Match(number) => self.word(number).is_some_and(|word| visit(number, word)),
+            Hit::Word(number) => match self.word(number) {
+                Some(word) if *word == *name.as_bytes() => visit(number, word),
                 _ => false,
+            },
+            Hit::Deep(number) => {
+                if let Some(place) = deep.get_mut(len) {
+                    *place = number;
+                }
+                len = len.wrapping_add(1);
+                len > DEEP
             }
         });
-        if end == Visit::Overflow {
+        if end == Visit::Overflow || len > DEEP {
             for record in self.records.iter() {
                 let (word, _) = cut(record.bytes);
                 if pattern::matches_word(name, word) && visit(record.number, word) {
                     return;
+                }
+            }
+        } else if end == Visit::Complete {
+            for number in deep.iter().take(len) {
+                match self.word(*number) {
+                    Some(word) if pattern::matches_word(name, word) && visit(*number, word) => return,
+                    _ => {}
                 }
             }
         }

@@ -27,7 +27,7 @@ use core::mem::size_of;
 /// Components behind the constant directory that the tree knows.
 const DEPTH: u32 = 4;
 /// Nodes that can be reached at once.
-const ACTIVE: usize = 12;
+const ACTIVE: usize = 8;
 /// From how many components with inner keys on a node has a filter for them, and its length in words.
 const FILTER_FROM: u32 = 16;
 const FILTER_WORDS: usize = 512;
@@ -241,6 +241,7 @@ impl PathIndex {
         self.visit_patterns(bytes, name.is_dir(), visit)
     }
 
+    #[inline(never)] // A call at the end takes the place of the caller's stack.
     fn visit_patterns(&self, name: &[u8], is_dir: bool, visit: &mut dyn FnMut(Hit) -> bool) -> Visit {
         let mut depths = self.depths.iter();
         let Some(mut wanted) = depths.next() else {
@@ -484,114 +485,72 @@ impl Node {
     }
 
     /// Follows a name from a constant directory on.
+    #[inline(never)]
     fn walk(&self, name: &[u8], seed: u64, visit: &mut dyn FnMut(Hit) -> bool) -> Visit {
+        let mut this = pattern::Component::first(name);
         let mut reached = Active::new();
-        let mut first = true;
-        let mut rest = name;
+        if self.step(&this, true, seed, &mut reached, visit) {
+            return Visit::Stopped;
+        }
         loop {
-            let this = pattern::Component::first(rest);
-            let mut next = Active::new();
-            let ended = !this.has_slash;
-            let last = this.rest.is_empty();
-            let head_ended = first && ended;
-            // Behind the last component nothing is followed any more, so that no number of edges is too many there.
-            let mut stopped = false;
-            let mut reach = |edge, exhausted: bool| {
-                if last {
-                    stopped = stopped || show(edge, !exhausted, visit);
-                } else {
-                    next.add(edge);
-                }
-            };
-            if first {
-                self.edges(this.text, seed, &mut |edge| {
-                    if edge.component.repeats && ended || !edge.component.matches(this.text, ended, true) {
-                        return;
-                    }
-                    reach(edge, head_ended && edge.component.is_exhausted(this.text));
-                });
-            } else {
-                for edge in reached.iter() {
-                    if edge.component.repeats && !ended && edge.component.matches(this.text, false, false) {
-                        reach(edge, false);
-                    }
-                    edge.node.edges(this.text, seed, &mut |edge| {
-                        if !(edge.component.repeats && ended)
-                            && edge.component.matches(this.text, ended, false)
-                        {
-                            reach(edge, false);
-                        }
-                    });
-                }
-            }
             let mut deep = |edge: &Edge| edge.node.deep.iter().any(|value| visit(Hit::Deep(*value)));
-            if stopped || next.iter().any(&mut deep) {
+            if reached.iter().any(&mut deep) {
                 return Visit::Stopped;
             }
-            if next.overflow {
+            if reached.len > ACTIVE {
                 return Visit::Overflow;
             }
-            if next.len == 0 {
+            if reached.len == 0 {
                 return Visit::Complete;
             }
-            first = false;
-            rest = this.rest;
+            this = pattern::Component::first(this.rest);
+            let mut next = Active::new();
+            for edge in reached.iter() {
+                let again = edge.component.repeats && this.has_slash;
+                if again && edge.component.matches(this.text, false, false) {
+                    let stopped = if this.rest.is_empty() { show(edge, true, visit) } else { next.add(edge) };
+                    if stopped {
+                        return Visit::Stopped;
+                    }
+                }
+                if edge.node.step(&this, false, seed, &mut next, visit) {
+                    return Visit::Stopped;
+                }
+            }
             reached = next;
         }
     }
 
-    /// Shows the edges whose literal part is in `text`, and those without one.
-    fn edges<'n>(&'n self, text: &[u8], seed: u64, visit: &mut dyn FnMut(&'n Edge)) {
-        if self.whole > 0 {
-            self.find(component::whole_hash(text, seed), visit);
-        }
-        for len in self.prefixes.iter() {
-            match text.get(..len as usize) {
-                Some(prefix) => self.find(component::prefix_hash(prefix, seed), visit),
-                None => break,
+    /// Follows one component of a name; `head`: the first one. Behind the last component nothing is followed any more, so
+    /// that no number of edges is too many there. True if `visit` had enough.
+    #[inline(never)]
+    fn step<'n>(
+        &'n self,
+        this: &pattern::Component<'_>,
+        head: bool,
+        seed: u64,
+        next: &mut Active<'n>,
+        visit: &mut dyn FnMut(Hit) -> bool,
+    ) -> bool {
+        let ended = !this.has_slash;
+        let mut keys = Keys::new(self, this.text, seed);
+        while let Some(hash) = keys.next() {
+            for edge in self.edges.get(hash).map(Link::get) {
+                let component = &edge.component;
+                if component.repeats && ended || !component.matches(this.text, ended, head) {
+                    continue;
+                }
+                let stopped = if this.rest.is_empty() {
+                    show(edge, !(head && ended && component.is_exhausted(this.text)), visit)
+                } else {
+                    next.add(edge)
+                };
+                if stopped {
+                    return true;
+                }
             }
         }
-        for len in self.suffixes.iter() {
-            match text.get(text.len().wrapping_sub(len as usize)..) {
-                Some(suffix) => self.find(component::suffix_hash(suffix, seed), visit),
-                None => break,
-            }
-        }
-        for (count, len) in self.inner.iter().zip(1_u32..) {
-            if *count > 0 {
-                self.inner(text, len, seed, visit);
-            }
-        }
-        if self.bare > 0 {
-            self.find(component::bare_hash(seed), visit);
-        }
-    }
-
-    /// Shows the edges that have one of the windows of `text` of that length as key.
-    fn inner<'n>(&'n self, text: &[u8], len: u32, seed: u64, visit: &mut dyn FnMut(&'n Edge)) {
-        let mask = u64::MAX.wrapping_shr(64_u32.wrapping_sub(len.wrapping_mul(8)));
-        let mut window = 0_u64;
-        let mut short = len;
-        let mut before = None;
-        for byte in text {
-            window = ((window << 8) | u64::from(*byte)) & mask;
-            short = short.saturating_sub(1);
-            if short > 0 {
-                continue;
-            }
-            let hash = component::inner_hash(window, len, seed);
-            // Of a run of one byte all windows are the same.
-            if before != Some(hash) && (self.filter.is_empty() || has_bit(&self.filter, hash)) {
-                before = Some(hash);
-                self.find(hash, visit);
-            }
-        }
-    }
-
-    fn find<'n>(&'n self, hash: u32, visit: &mut dyn FnMut(&'n Edge)) {
-        for edge in self.edges.get(hash) {
-            visit(edge.get());
-        }
+        false
     }
 
     fn copy(&self) -> Result<Self, OutOfMemory> {
@@ -678,29 +637,136 @@ fn show(edge: &Edge, missing: bool, visit: &mut dyn FnMut(Hit) -> bool) -> bool 
 /// The edges followed last, each once.
 struct Active<'n> {
     edges: [Option<&'n Edge>; ACTIVE],
+    /// More than [`ACTIVE`]: there were too many.
     len: usize,
-    overflow: bool,
 }
 
 impl<'n> Active<'n> {
     const fn new() -> Self {
-        Active { edges: [None; ACTIVE], len: 0, overflow: false }
+        Active { edges: [None; ACTIVE], len: 0 }
     }
 
     fn iter(&self) -> impl Iterator<Item = &'n Edge> + '_ {
         self.edges.iter().map_while(|edge| *edge)
     }
 
-    fn add(&mut self, edge: &'n Edge) {
-        if self.iter().any(|old| core::ptr::eq(old, edge)) {
-            return;
-        }
-        match self.edges.get_mut(self.len) {
-            Some(place) => {
+    /// Always false: to go on.
+    fn add(&mut self, edge: &'n Edge) -> bool {
+        if !self.iter().any(|old| core::ptr::eq(old, edge)) {
+            if let Some(place) = self.edges.get_mut(self.len) {
                 *place = Some(edge);
-                self.len = self.len.wrapping_add(1);
             }
-            None => self.overflow = true,
+            self.len = self.len.saturating_add(1);
+        }
+        false
+    }
+}
+
+/// The hashes under which edges can be that match a component of a name: of the whole of it, and of those of its
+/// beginnings, ends and parts of which there are keys.
+struct Keys<'n> {
+    node: &'n Node,
+    text: &'n [u8],
+    seed: u64,
+    stage: Stage,
+    /// How many lengths of this stage, or bytes, are done with.
+    at: usize,
+    /// The last bytes, of which there are `len`, and their hash.
+    window: u64,
+    len: u32,
+    before: Option<u32>,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Whole,
+    Prefixes,
+    Suffixes,
+    Inner,
+    Bare,
+    End,
+}
+
+impl<'n> Keys<'n> {
+    fn new(node: &'n Node, text: &'n [u8], seed: u64) -> Self {
+        Keys { node, text, seed, stage: Stage::Whole, at: 0, window: 0, len: 0, before: None }
+    }
+
+    fn enter(&mut self, stage: Stage) {
+        (self.stage, self.at) = (stage, 0);
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<u32> {
+        loop {
+            match self.stage {
+                Stage::Whole => {
+                    self.enter(Stage::Prefixes);
+                    if self.node.whole > 0 {
+                        return Some(component::whole_hash(self.text, self.seed));
+                    }
+                }
+                Stage::Prefixes => {
+                    let prefix = self.node.prefixes.at(self.at).and_then(|len| self.text.get(..len as usize));
+                    self.at = self.at.wrapping_add(1);
+                    match prefix {
+                        Some(prefix) => return Some(component::prefix_hash(prefix, self.seed)),
+                        None => self.enter(Stage::Suffixes),
+                    }
+                }
+                Stage::Suffixes => {
+                    let start = |len: u32| self.text.len().wrapping_sub(len as usize);
+                    let suffix = self.node.suffixes.at(self.at).and_then(|len| self.text.get(start(len)..));
+                    self.at = self.at.wrapping_add(1);
+                    match suffix {
+                        Some(suffix) => return Some(component::suffix_hash(suffix, self.seed)),
+                        None => self.enter(Stage::Inner),
+                    }
+                }
+                Stage::Inner => match self.inner() {
+                    Some(hash) => return Some(hash),
+                    None => self.enter(Stage::Bare),
+                },
+                Stage::Bare => {
+                    self.enter(Stage::End);
+                    if self.node.bare > 0 {
+                        return Some(component::bare_hash(self.seed));
+                    }
+                }
+                Stage::End => return None,
+            }
+        }
+    }
+
+    /// The next window of `len` bytes whose hash may be a key; for all lengths of which there are keys.
+    fn inner(&mut self) -> Option<u32> {
+        loop {
+            if self.len > 0 {
+                let mask = u64::MAX.wrapping_shr(64_u32.wrapping_sub(self.len.wrapping_mul(8)));
+                let filter = &*self.node.filter;
+                for byte in self.text.get(self.at..).unwrap_or(&[]) {
+                    self.window = ((self.window << 8) | u64::from(*byte)) & mask;
+                    self.at = self.at.wrapping_add(1);
+                    if self.at < self.len as usize {
+                        continue;
+                    }
+                    let hash = component::inner_hash(self.window, self.len, self.seed);
+                    // Of a run of one byte all windows are the same.
+                    if self.before != Some(hash) && (filter.is_empty() || has_bit(filter, hash)) {
+                        self.before = Some(hash);
+                        return Some(hash);
+                    }
+                }
+            }
+            // The next length.
+            loop {
+                let count = self.node.inner.get(self.len as usize)?;
+                self.len = self.len.wrapping_add(1);
+                if *count > 0 {
+                    break;
+                }
+            }
+            (self.at, self.window, self.before) = (0, 0, None);
         }
     }
 }

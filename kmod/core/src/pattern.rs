@@ -136,8 +136,9 @@ fn rest_matches(name: &[u8], pattern: &[u8]) -> bool {
 
 /// Compares from a `\{` on (reference 2.4). How often a group is repeated may depend on all that follows, so each
 /// component of the name is compared with every component of the pattern that it may belong to.
+#[inline(never)]
 fn repeated_matches(name: &[u8], pattern: &[u8]) -> bool {
-    let mut reached = Positions::<WIDE>::start();
+    let mut reached = Wide::START;
     let mut name = name;
     while !name.is_empty() {
         let that = Component::first(name);
@@ -193,6 +194,7 @@ pub(crate) fn matches_nothing(pattern: &[u8]) -> bool {
 
 /// Compares one component, or the remainder of one, with one of a pattern: it must match what is before the first
 /// `\-`, and nothing of what is between or behind the others (reference 2.3).
+#[inline]
 pub(crate) fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
     let (first, mut subtracted) = split_minus(pattern);
     if !side_matches(name, first) {
@@ -212,9 +214,9 @@ pub(crate) fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
 fn side_matches(name: &[u8], pattern: &[u8]) -> bool {
     // An element has a byte at least, and nearly every pattern is short.
     if pattern.len() < 64 {
-        follow::<NARROW>(name, pattern)
+        follow::<u64>(name, pattern)
     } else {
-        follow::<WIDE>(name, pattern)
+        follow::<Wide>(name, pattern)
     }
 }
 
@@ -223,8 +225,9 @@ fn side_matches(name: &[u8], pattern: &[u8]) -> bool {
 /// Position `n` means that the first `n` elements are done with. One set of positions is enough: an element leads to its
 /// own position or the one behind it, so the positions change from left to right, with the old state of the next one
 /// kept aside. They are counted by hand, because the addition in `enumerate()` is checked, and a failed check is a panic.
-fn follow<const WORDS: usize>(name: &[u8], pattern: &[u8]) -> bool {
-    let mut reached = Positions::<WORDS>::start();
+#[inline(never)]
+fn follow<P: Positions>(name: &[u8], pattern: &[u8]) -> bool {
+    let mut reached = P::START;
     for unit in units(name) {
         let mut at = 0_usize;
         let mut here = reached.has(0);
@@ -298,34 +301,48 @@ impl<'a> Component<'a> {
     }
 }
 
-/// A set of positions in a pattern: [`WIDE`] words for 0 to [`MAX_POSITIONS`], or [`NARROW`] ones for 0 to 63.
-#[derive(Clone, Copy)]
-struct Positions<const WORDS: usize>([u32; WORDS]);
-
-const WIDE: usize = 16;
-const NARROW: usize = 2;
-
-impl<const WORDS: usize> Positions<WORDS> {
+/// A set of positions in a pattern.
+trait Positions {
     /// Only position 0.
-    fn start() -> Self {
-        let mut positions = Positions([0; WORDS]);
-        positions.set(0, true);
-        positions
-    }
-
+    const START: Self;
     /// A position beyond the limit is not kept. There is none, because such patterns cannot be made.
+    fn set(&mut self, position: usize, reached: bool);
+    fn has(&self, position: usize) -> bool;
+}
+
+/// Positions 0 to [`MAX_POSITIONS`].
+type Wide = [u32; 16];
+
+impl Positions for Wide {
+    const START: Self = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    #[inline(always)]
     fn set(&mut self, position: usize, reached: bool) {
-        if let Some(word) = self.0.get_mut(position >> 5) {
+        if let Some(word) = self.get_mut(position >> 5) {
             let bit = 1_u32.wrapping_shl((position & 31) as u32);
             *word = if reached { *word | bit } else { *word & !bit };
         }
     }
 
+    #[inline(always)]
     fn has(&self, position: usize) -> bool {
-        match self.0.get(position >> 5) {
-            Some(word) => word.wrapping_shr((position & 31) as u32) & 1 == 1,
-            None => false,
-        }
+        self.get(position >> 5).is_some_and(|word| word.wrapping_shr((position & 31) as u32) & 1 == 1)
+    }
+}
+
+/// Positions 0 to 63.
+impl Positions for u64 {
+    const START: Self = 1;
+
+    #[inline(always)]
+    fn set(&mut self, position: usize, reached: bool) {
+        let bit = 1_u64.wrapping_shl(position as u32);
+        *self = if reached { *self | bit } else { *self & !bit };
+    }
+
+    #[inline(always)]
+    fn has(&self, position: usize) -> bool {
+        self.wrapping_shr(position as u32) & 1 == 1
     }
 }
 

@@ -31,6 +31,9 @@ pub use crate::domain::{DomainFlags, DomainId};
 pub use crate::edit::Cursor;
 pub use crate::preference::Preferences;
 
+/// Members of path groups that may match in part beside each other; more are compared one by one.
+const DEEP: usize = 4;
+
 /// One snapshot.
 pub struct Policy {
     pub(crate) seed: u64,
@@ -237,30 +240,63 @@ impl Policy {
         wildcards: bool,
         visit: &mut dyn FnMut(GroupId) -> bool,
     ) -> bool {
-        let end = self.groups.get().path_member_index.visit(name, wildcards, &mut |hit| {
-            let (number, known) = match hit {
-                Hit::Match(number) => (number, true),
-                Hit::Word(number) | Hit::Deep(number) => (number, false),
-            };
-            match self.path_member(number) {
-                Some((id, word)) if known || pattern::matches_word(name, word) => visit(id),
+        let groups = self.groups.get();
+        // Members to compare in full, which needs stack that the walk takes.
+        let mut deep = [0_u32; DEEP];
+        let mut len = 0_usize;
+        let end = groups.path_member_index.visit(name, wildcards, &mut |hit| match hit {
+            Hit::Match(number) => self.path_member(number).is_some_and(|(id, _)| visit(id)),
+            Hit::Word(number) => match self.path_member(number) {
+                Some((id, word)) if *word == *name.as_bytes() => visit(id),
                 _ => false,
+            },
+            Hit::Deep(number) => {
+                if let Some(place) = deep.get_mut(len) {
+                    *place = number;
+                }
+                len = len.wrapping_add(1);
+                len > DEEP
             }
         });
-        end == Visit::Overflow
+        if end == Visit::Overflow || len > DEEP {
+            return true;
+        }
+        if end == Visit::Complete {
+            for number in deep.iter().take(len) {
+                match self.path_member(*number) {
+                    Some((id, word)) if pattern::matches_word(name, word) && visit(id) => return false,
+                    _ => {}
+                }
+            }
+        }
+        false
     }
 
     /// Whether a member of a path group matches; members with wildcards count only if `wildcards` is set (reference 2.6).
     pub fn path_group_matches(&self, id: GroupId, name: Name<'_>, wildcards: bool) -> bool {
-        let mut found = false;
-        let overflow = self.groups_of(name, wildcards, &mut |group| {
-            found |= group == id;
+        let (mut found, mut unclear) = (false, false);
+        let index = &self.groups.get().path_member_index;
+        let end = index.visit(name, wildcards, &mut |hit| {
+            let number = match hit {
+                Hit::Match(number) | Hit::Word(number) | Hit::Deep(number) => number,
+            };
+            if let Some((_, word)) = self.path_member(number).filter(|(group, _)| *group == id) {
+                found = match hit {
+                    Hit::Match(_) => true,
+                    Hit::Word(_) => *word == *name.as_bytes(),
+                    Hit::Deep(_) => {
+                        // Comparing it in full needs stack that the walk takes.
+                        unclear = true;
+                        false
+                    }
+                };
+            }
             found
         });
-        if overflow {
-            return self.path_group_members(id).any(|word| pattern::matches_word(name, word));
+        if found || (end != Visit::Overflow && !unclear) {
+            return found;
         }
-        found
+        self.path_group_members(id).any(|word| pattern::matches_word(name, word))
     }
 
     /// Whether `deny_rewrite` protects a file (reference 3.7).

@@ -166,21 +166,7 @@ pub(crate) fn read_args<'a>(class: Class, bytes: &'a [u8]) -> Option<Args<'a, Gr
         Class::Path2 => Args::Path2(path(rest)?, path(rest)?),
         Class::PathNumber => Args::PathNumber(path(rest)?, number(rest)?),
         Class::Device => Args::Device(path(rest)?, number(rest)?, number(rest)?, number(rest)?),
-        Class::Network => {
-            let address = match byte(rest)? {
-                GROUP => AddressArg::Group(group(rest)?),
-                V4 => AddressArg::Range(AddressRange {
-                    min: Address::V4(array(rest)?),
-                    max: Address::V4(array(rest)?),
-                }),
-                V6 => AddressArg::Range(AddressRange {
-                    min: Address::V6(array(rest)?),
-                    max: Address::V6(array(rest)?),
-                }),
-                _ => return None,
-            };
-            Args::Network(address, number(rest)?)
-        }
+        Class::Network => Args::Network(address(rest)?, number(rest)?),
         Class::Mount => {
             let (device, dir, kind) = (path(rest)?, path(rest)?, path(rest)?);
             Args::Mount { device, dir, kind, flags: number(rest)? }
@@ -192,34 +178,39 @@ pub(crate) fn read_args<'a>(class: Class, bytes: &'a [u8]) -> Option<Args<'a, Gr
     })
 }
 
+/// Reads a byte.
 #[inline(always)]
-fn byte(rest: &mut &[u8]) -> Option<u8> {
+pub(crate) fn byte(rest: &mut &[u8]) -> Option<u8> {
     let (first, tail) = rest.split_first()?;
     *rest = tail;
     Some(*first)
 }
 
+/// Reads bytes of which the number is known.
 #[inline(always)]
-fn array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+pub(crate) fn array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let array = rest.get(..N)?.try_into().ok()?;
     *rest = rest.get(N..)?;
     Some(array)
 }
 
+/// Reads a word.
 #[inline(always)]
-fn word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn word<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = u32::from_le_bytes(array(rest)?) as usize;
     let word = rest.get(..len)?;
     *rest = rest.get(len..)?;
     Some(word)
 }
 
-fn group(rest: &mut &[u8]) -> Option<GroupId> {
+/// Reads the number of a group.
+pub(crate) fn group(rest: &mut &[u8]) -> Option<GroupId> {
     Some(GroupId(u32::from_le_bytes(array(rest)?)))
 }
 
+/// Reads a path.
 #[inline(always)]
-fn path<'a>(rest: &mut &'a [u8]) -> Option<PathArg<'a, GroupId>> {
+pub(crate) fn path<'a>(rest: &mut &'a [u8]) -> Option<PathArg<'a, GroupId>> {
     match byte(rest)? {
         WORD => Some(PathArg::Word(word(rest)?)),
         GROUP => Some(PathArg::Group(group(rest)?)),
@@ -227,7 +218,8 @@ fn path<'a>(rest: &mut &'a [u8]) -> Option<PathArg<'a, GroupId>> {
     }
 }
 
-fn number(rest: &mut &[u8]) -> Option<NumberArg<GroupId>> {
+/// Reads a number.
+pub(crate) fn number(rest: &mut &[u8]) -> Option<NumberArg<GroupId>> {
     let tag = byte(rest)?;
     if tag == GROUP {
         return Some(NumberArg::Group(group(rest)?));
@@ -242,4 +234,18 @@ fn number(rest: &mut &[u8]) -> Option<NumberArg<GroupId>> {
     let min = Number { value: u64::from_le_bytes(array(rest)?), radix: min_radix };
     let max = Number { value: u64::from_le_bytes(array(rest)?), radix: max_radix };
     Some(NumberArg::Range(NumberRange { min, max }))
+}
+
+/// Reads an address.
+pub(crate) fn address(rest: &mut &[u8]) -> Option<AddressArg<GroupId>> {
+    Some(match byte(rest)? {
+        GROUP => AddressArg::Group(group(rest)?),
+        V4 => {
+            AddressArg::Range(AddressRange { min: Address::V4(array(rest)?), max: Address::V4(array(rest)?) })
+        }
+        V6 => {
+            AddressArg::Range(AddressRange { min: Address::V6(array(rest)?), max: Address::V6(array(rest)?) })
+        }
+        _ => return None,
+    })
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Lines of domain_policy: ACLs with conditions, over few numbers, groups and fields, so that requests meet them.
 
+use sekisho_core::mem::OutOfMemory;
+use sekisho_core::policy::Policy;
 use sekisho_core::request::{Class, Operation, PathOp};
 
 use crate::choices::Choices;
+use crate::target::print;
 use crate::word::{styled_word, wild_component, word, Style};
 
 fn number(choices: &mut Choices<'_>) -> String {
@@ -96,6 +99,37 @@ impl Words {
     pub fn new(choices: &mut Choices<'_>) -> Self {
         let style = choices.pick(&[Style::Mixed, Style::Mixed, Style::OnePath, Style::Crowded]);
         Words { list: Vec::new(), asked: Vec::new(), style }
+    }
+
+    /// Those of a policy that was made elsewhere.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn of(policy: &Policy) -> Result<Self, OutOfMemory> {
+        let mut words = Words { list: vec!["/a".to_owned()], asked: Vec::new(), style: Style::Mixed };
+        for file in [b'e', b'd'] {
+            let text = print(policy, file)?;
+            for line in String::from_utf8_lossy(&text).lines() {
+                words.take(line);
+            }
+        }
+        Ok(words)
+    }
+
+    /// Takes the words of a line; what is behind ` if ` counts as words, too, if it looks like paths.
+    fn take(&mut self, line: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let is_path = |word: &&&str| word.starts_with('/') || word.starts_with("pipe:");
+        self.list.extend(words.iter().filter(is_path).map(|word| (*word).to_owned()));
+        // `allow_network` stands with its protocol and its operation.
+        for len in [1, 3] {
+            let Some((keyword, arguments)) = words.get(..len).zip(words.get(len..)) else {
+                return;
+            };
+            if let Some(operation) = Operation::from_keyword(keyword.join(" ").as_bytes()) {
+                self.asked.push((operation, arguments.iter().map(|word| (*word).to_owned()).collect()));
+            }
+        }
     }
 
     /// A path argument. Words come again, so that entries share them.

@@ -11,6 +11,7 @@ use sekisho_core::policy::{DomainId, Policy};
 use sekisho_core::request::Request;
 use sekisho_core::transition::next_domain;
 
+use crate::acl::Words;
 use crate::choices::Choices;
 use crate::policy::{policy, Generated};
 use crate::request::{request, Subject};
@@ -55,48 +56,80 @@ pub fn requests(
     count: u32,
     tally: &mut Tally,
 ) -> Result<(), String> {
+    let policy = &made.policy;
     for _ in 0..count {
-        let subject = Subject::new(choices, &made.words);
-        let world = World::new(choices);
-        let task = task(choices);
-        let mut facts = Facts::new(&task);
-        if choices.one_in(2) {
-            facts.objects = Some(&world);
-        }
-        if choices.one_in(2) {
-            facts.exec = Some(&world);
-        }
-        if choices.one_in(2) {
-            facts.symlink_target = Name::new(subject.names[2].as_bytes());
-        }
-        let request = request(choices, &subject);
-        let decision = engine::decide(&made.policy, DomainId::ROOT, &facts, &request);
-        let expected = oracle::decide(&made.policy, DomainId::ROOT, &facts, &request);
-        if decision != expected {
-            return Err(difference(made, &request, &format!("engine {decision:?}\noracle {expected:?}")));
-        }
-        lists(choices, &made.policy, &subject.names[0]).map_err(|what| difference(made, &request, &what))?;
-        transition(choices, &made.policy).map_err(|what| difference(made, &request, &what))?;
-        if !decision.granted && choices.one_in(4) {
-            learned(&made.policy, &facts, &request).map_err(|what| difference(made, &request, &what))?;
-        }
-        tally.granted += u64::from(decision.granted);
+        let learn = |choices: &mut Choices<'_>, facts: &Facts<'_>, request: &Request<'_>| {
+            if choices.one_in(4) {
+                return learned(policy, facts, request);
+            }
+            Ok(())
+        };
+        let granted = one(choices, policy, DomainId::ROOT, &made.words, &learn)
+            .map_err(|what| format!("{}\n{what}", made.text))?;
+        tally.granted += u64::from(granted);
         tally.done += 1;
     }
     Ok(())
 }
 
-fn difference(made: &Generated, request: &Request<'_>, what: &str) -> String {
-    let mut shown = Text::new();
-    if request.print(&mut shown).is_err() {
-        return what.to_owned();
+/// What else is asked about a request that was not granted.
+pub type Refused<'r> = &'r dyn Fn(&mut Choices<'_>, &Facts<'_>, &Request<'_>) -> Result<(), String>;
+
+/// Compares the answers to one request about `words` in `domain`, which is there, and whether it was granted; then what the
+/// other lists say of a name, and where a program leads to.
+///
+/// # Errors
+/// A difference: the request and both answers; or what `refused` does not like.
+pub fn one(
+    choices: &mut Choices<'_>,
+    policy: &Policy,
+    domain: DomainId,
+    words: &Words,
+    refused: Refused<'_>,
+) -> Result<bool, String> {
+    let subject = Subject::new(choices, words);
+    let world = World::new(choices);
+    let task = task(choices);
+    let mut facts = Facts::new(&task);
+    if choices.one_in(2) {
+        facts.objects = Some(&world);
     }
-    format!("{}\n{}\n{what}", made.text, String::from_utf8_lossy(&shown))
+    if choices.one_in(2) {
+        facts.exec = Some(&world);
+    }
+    if choices.one_in(2) {
+        facts.symlink_target = Name::new(subject.names[2].as_bytes());
+    }
+    let request = request(choices, &subject);
+    let about = |what: String| {
+        let mut shown = Text::new();
+        match request.print(&mut shown) {
+            Ok(()) => format!("{}\n{what}", String::from_utf8_lossy(&shown)),
+            Err(_) => what,
+        }
+    };
+    let decision = engine::decide(policy, domain, &facts, &request);
+    let expected = oracle::decide(policy, domain, &facts, &request);
+    if decision != expected {
+        return Err(about(format!("engine {decision:?}\noracle {expected:?}")));
+    }
+    let port = choices.below(14) as u16;
+    lists(policy, port, &subject.names[0]).map_err(about)?;
+    let program = choices.pick(&["/a", "/b"]);
+    let live = policy.domains().map(|(_, domain)| domain).filter(|domain| !domain.is_deleted());
+    let from = choices.pick(&live.map(|domain| domain.name()).collect::<Vec<_>>());
+    transition(policy, &String::from_utf8_lossy(from), program).map_err(about)?;
+    if !decision.granted {
+        refused(choices, &facts, &request).map_err(about)?;
+    }
+    Ok(decision.granted)
 }
 
-/// The lists that are not about domains.
-fn lists(choices: &mut Choices<'_>, policy: &Policy, name: &str) -> Result<(), String> {
-    let port = choices.below(14) as u16;
+/// Compares what the lists that are not about domains say of a port and a name. What is no name is not compared.
+///
+/// # Errors
+/// A difference.
+pub fn lists(policy: &Policy, port: u16, name: &str) -> Result<(), String> {
     if policy.is_autobind_denied(port) != oracle::is_autobind_denied(policy, port) {
         return Err(format!("deny_autobind of {port}"));
     }
@@ -134,9 +167,11 @@ fn learned(policy: &Policy, facts: &Facts<'_>, request: &Request<'_>) -> Result<
     Ok(())
 }
 
-fn transition(choices: &mut Choices<'_>, policy: &Policy) -> Result<(), String> {
-    let program = choices.pick(&["/a", "/b"]);
-    let domain = choices.pick(&["<kernel>", "<kernel> /a", "<kernel> /a /b"]);
+/// Compares where `domain` comes to by executing `program`.
+///
+/// # Errors
+/// A difference, or there is no such domain, or that is no name.
+pub fn transition(policy: &Policy, domain: &str, program: &str) -> Result<(), String> {
     let (Some(id), Some(name)) = (policy.find_domain(domain.as_bytes()), Name::new(program.as_bytes()))
     else {
         return Err(format!("{domain} is missing"));

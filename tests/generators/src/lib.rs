@@ -8,6 +8,7 @@
 pub mod acl;
 pub mod choices;
 pub mod compare;
+pub mod image;
 pub mod policy;
 pub mod request;
 pub mod target;

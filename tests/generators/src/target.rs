@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the fuzz targets do with their bytes. It is here and not in the targets, so that a normal test can run every
+//! What the fuzz targets `text` and `engine` do with their bytes; `image` is in [`crate::image`]. It is here and not in the targets, so that a normal test can run every
 //! input that once broke something.
 
 use sekisho_core::edit::{Edit, EditError};
-use sekisho_core::engine::decide;
-use sekisho_core::facts::Facts;
 use sekisho_core::mem::{OutOfMemory, Vec as Text};
-use sekisho_core::name::Name;
-use sekisho_core::oracle;
 use sekisho_core::policy::{Cursor, Policy};
-use sekisho_core::request::{PathOp, Request};
-use sekisho_core::task::Task;
-use sekisho_core::wire;
 
 use crate::choices::Choices;
 use crate::compare::{requests, Tally};
@@ -111,78 +104,6 @@ pub fn engine(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// An image behind a right header. The first byte says what its payload is: if it is even, the other bytes themselves; if it
-/// is odd, that of a policy which the first half of them makes, changed as the second half says: three bytes each for a
-/// place and a value.
-/// What the loader accepts must be the policy that it says: the same image again, texts that read back, and the same
-/// answers of engine and oracle.
-///
-/// # Errors
-/// What does not hold.
-pub fn image(bytes: &[u8]) -> Result<(), String> {
-    let Some((kind, bytes)) = bytes.split_first() else {
-        return Ok(());
-    };
-    let mut payload = bytes.to_vec();
-    let mut compiled = None;
-    if kind % 2 == 1 {
-        let (first, second) = bytes.split_at(bytes.len() / 2);
-        let made = policy(&mut Choices::from_bytes(first));
-        payload = wire::compile(&made.policy).map_err(memory)?.get(wire::HEADER..).unwrap_or(&[]).to_vec();
-        compiled = Some(payload.clone());
-        for change in second.chunks_exact(3) {
-            let place = usize::from(u16::from_le_bytes([change[0], change[1]])) % payload.len().max(1);
-            if let Some(byte) = payload.get_mut(place) {
-                *byte ^= change[2];
-            }
-        }
-    }
-    let mut image = b"SEKISHO".to_vec();
-    image.push(wire::VERSION);
-    image.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    image.extend_from_slice(&wire::sha256::digest(&payload));
-    image.extend_from_slice(&payload);
-    // What is no image at all.
-    if wire::load(&payload, 1, 0).is_ok() && !payload.starts_with(b"SEKISHO") {
-        return Err("accepted without a header".to_owned());
-    }
-    let policy = match wire::load(&image, 1, 0) {
-        Ok(policy) => policy,
-        Err(error) if error.flaw.message().is_empty() || error.offset > image.len() => {
-            return Err(format!("an error at {} that says nothing", error.offset));
-        }
-        Err(error) if compiled.as_ref() == Some(&payload) => {
-            return Err(format!("its own image is refused: {}", error.flaw.message()));
-        }
-        Err(_) => return Ok(()),
-    };
-    if wire::compile(&policy).map_err(memory)?[..] != image[..] {
-        return Err("another image than the one that was loaded".to_owned());
-    }
-    reads_back(&policy)?;
-    let mut edit = policy.edit().map_err(memory)?;
-    if edit.activate().is_err() {
-        return Ok(());
-    }
-    let policy = edit.commit();
-    let task = Task::default();
-    let facts = Facts::new(&task);
-    for (id, _) in policy.domains() {
-        for name in ["/", "/a", "/a/b", "/lib/x1.so", "/a/23/f/", "a", "pipe:[1]"] {
-            let path = Name::new(name.as_bytes()).ok_or("no name")?;
-            for op in [PathOp::Read, PathOp::Write, PathOp::Execute] {
-                let request = Request::Path { op, path };
-                let answers =
-                    (decide(&policy, id, &facts, &request), oracle::decide(&policy, id, &facts, &request));
-                if answers.0 != answers.1 {
-                    return Err(format!("{name}: engine {:?}, oracle {:?}", answers.0, answers.1));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Writes a line to the file with that letter.
 ///
 /// # Errors
@@ -211,6 +132,6 @@ pub fn print(policy: &Policy, file: u8) -> Result<Text<u8>, OutOfMemory> {
     Ok(text)
 }
 
-fn memory(_: OutOfMemory) -> String {
+pub(crate) fn memory(_: OutOfMemory) -> String {
     "out of memory".to_owned()
 }

@@ -137,6 +137,7 @@ impl Condition {
     }
 
     /// Whether all tests are true (reference 5.4). The order of evaluation cannot be seen: tests have no effect.
+    #[inline(always)] // For the stack's sake.
     pub(crate) fn is_true(&self, facts: &Facts<'_>, policy: &Policy) -> bool {
         match self.uid {
             Uid::Only(group) => has_uid(group, facts, policy),
@@ -285,24 +286,13 @@ impl Test {
         }
     }
 
+    /// The kinds are functions of their own, so that one does not need the stack of another.
     fn is_true(&self, facts: &Facts<'_>, policy: &Policy) -> bool {
         match self {
             Test::Value { left, negated, right } => {
                 left.equals(right, facts, policy).is_some_and(|equal| equal != *negated)
             }
-            Test::Name { subject, negated, wanted } => {
-                let name = match subject {
-                    Subject::Realpath => facts.exec.and_then(|exec| exec.realpath()),
-                    Subject::SymlinkTarget => facts.symlink_target,
-                };
-                name.is_some_and(|name| {
-                    let equal = match wanted {
-                        Wanted::Word(pattern) => pattern::matches(name, pattern),
-                        Wanted::Group(id) => policy.path_group_matches(*id, name, true),
-                    };
-                    equal != *negated
-                })
-            }
+            Test::Name { subject, negated, wanted } => name_is(*subject, *negated, wanted, facts, policy),
             Test::Argument { index, negated, wanted } => {
                 facts.exec.is_some_and(|exec| argument_is(exec, *index, *negated, wanted))
             }
@@ -408,6 +398,7 @@ impl Value {
     }
 
     /// Whether both sides have a number in common; `None` when the test is false for both operators.
+    #[inline(never)]
     fn equals(&self, right: &Value, facts: &Facts<'_>, policy: &Policy) -> Option<bool> {
         match (self, right) {
             // A permission bit is set or not; it can be looked for in permissions only.
@@ -483,7 +474,24 @@ fn word(operand: &Operand<'_>) -> Result<Option<Box<Pattern>>, OutOfMemory> {
     }
 }
 
+/// `exec.realpath="..."`, `symlink.target=@GROUP` and the like; false for both operators without the name.
+#[inline(never)]
+fn name_is(subject: Subject, negated: bool, wanted: &Wanted, facts: &Facts<'_>, policy: &Policy) -> bool {
+    let name = match subject {
+        Subject::Realpath => facts.exec.and_then(|exec| exec.realpath()),
+        Subject::SymlinkTarget => facts.symlink_target,
+    };
+    name.is_some_and(|name| {
+        let equal = match wanted {
+            Wanted::Word(pattern) => pattern::matches(name, pattern),
+            Wanted::Group(id) => policy.path_group_matches(*id, name, true),
+        };
+        equal != negated
+    })
+}
+
 /// `exec.argv[N]="..."`: an argument that does not exist is equal to nothing.
+#[inline(never)]
 fn argument_is(exec: &dyn Arguments, index: u64, negated: bool, wanted: &Pattern) -> bool {
     let mut equal = false;
     exec.argv(index, &mut |argument| equal = pattern::matches(argument, wanted));
@@ -491,6 +499,7 @@ fn argument_is(exec: &dyn Arguments, index: u64, negated: bool, wanted: &Pattern
 }
 
 /// `exec.envp["NAME"]="..."`: all variables of that name must agree. `=NULL`: there must be none.
+#[inline(never)]
 fn variable_is(exec: &dyn Arguments, name: &Pattern, negated: bool, wanted: Option<&Pattern>) -> bool {
     let mut found = false;
     let mut agree = true;

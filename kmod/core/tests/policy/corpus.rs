@@ -54,6 +54,19 @@ fn cases<'a>(file: &str, text: &'a str) -> Vec<Case<'a>> {
     cases
 }
 
+/// Writes out `<<TEXT*N>>`, which is TEXT N times: nobody can count in a word of 4,000 bytes.
+fn expand(text: &str) -> String {
+    let mut parts = text.split("<<");
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (repeated, rest) = part.split_once(">>").unwrap_or_else(|| panic!("no >>: {part}"));
+        let (unit, times) = repeated.rsplit_once('*').unwrap_or_else(|| panic!("no *: {repeated}"));
+        all.push_str(&unit.repeat(times.parse().unwrap_or_else(|_| panic!("no number: {repeated}"))));
+        all.push_str(rest);
+    }
+    all
+}
+
 fn find(policy: &Policy, domain: &str) -> DomainId {
     if domain == "unknown" {
         return DomainId::from_bits(u64::MAX);
@@ -137,6 +150,10 @@ fn next(policy: &Policy, domain: DomainId, program: Name<'_>) -> String {
     oracle::next_domain_name(policy, domain, program, &mut expected).expect("memory");
     assert_eq!(string(&name), string(&expected), "engine and oracle");
     assert_eq!(next.name_len(), name.len());
+    if next.is_too_long() {
+        assert!(!next.can_be_created() && next.find(policy).expect("memory").is_none());
+        return "too long".into();
+    }
     assert_eq!(next.find(policy).expect("memory"), policy.find_domain(&name));
     let mut edit = policy.edit().expect("memory");
     let made = edit.create_domain(&next, 0).expect("memory");
@@ -267,6 +284,18 @@ fn run(case: &Case<'_>, style: Style) -> (usize, Policy) {
                 edit.activate().unwrap_or_else(|error| panic!("{place}: {error}"));
                 policy = edit.commit();
             }
+            "not-activated" => {
+                for line in lines() {
+                    let mut edit = policy.edit().expect("memory");
+                    match edit.activate() {
+                        Err(error) if error.message().starts_with(*line) => {}
+                        Err(error) => wrong.push(format!("{place}: {}", error.message())),
+                        Ok(()) => wrong.push(format!("{place}: activated")),
+                    }
+                    // What is written after the attempt counts, as in the kernel.
+                    policy = edit.commit();
+                }
+            }
             "collect" => {
                 let mut edit = policy.edit().expect("memory");
                 edit.collect().expect("memory");
@@ -352,7 +381,7 @@ pub fn for_each_policy(show: &mut dyn FnMut(&str, &Policy)) {
         if path.extension().and_then(std::ffi::OsStr::to_str) != Some("case") {
             continue;
         }
-        let text = fs::read_to_string(&path).expect("a case file");
+        let text = expand(&fs::read_to_string(&path).expect("a case file"));
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut of_file = 0_usize;
         for case in cases(&file, &text) {

@@ -4,6 +4,7 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a panic is how a test fails; only code in src/ must not"
 )]
@@ -12,6 +13,7 @@ mod corpus;
 mod facts;
 mod host;
 mod memory;
+mod near;
 mod props;
 mod snapshot;
 mod support;

@@ -8,13 +8,14 @@ use sekisho_core::policy::Policy;
 use sekisho_core::wire::host::{self, Image};
 use sekisho_core::wire::{compile, load, Flaw, HEADER};
 
+/// The key of loaded policies; that of written ones is another.
 const KEY: u64 = 0x0123_4567_89AB_CDEF;
 
 fn texts(policy: &Policy) -> [String; 4] {
     File::ALL.map(|file| file.print(policy))
 }
 
-fn loaded(image: &[u8], place: &str) -> Policy {
+pub fn loaded(image: &[u8], place: &str) -> Policy {
     load(image, KEY, 0)
         .unwrap_or_else(|error| panic!("{place}: offset {}: {}", error.offset, error.flaw.message()))
 }
@@ -58,7 +59,7 @@ fn everything() -> Policy {
 }
 
 /// All that must hold for a policy: it survives the way through an image, and both codecs say the same.
-fn check(policy: &Policy, place: &str) {
+pub fn check(policy: &Policy, place: &str) {
     let image = compile(policy).expect("memory");
     let again = loaded(&image, place);
     assert_eq!(texts(&again), texts(policy), "{place}");
