@@ -8,7 +8,7 @@ use anyhow::{bail, ensure, Context, Result};
 use clap::Subcommand;
 
 use crate::arch::Arch;
-use crate::{cache, demo, guest_test, kernel, objects};
+use crate::{bench, cache, demo, guest_test, kernel, objects};
 
 /// What to test.
 #[derive(Subcommand)]
@@ -55,6 +55,10 @@ fn all() -> Result<()> {
         (
             "unit and property tests".into(),
             Box::new(|| cargo(&["test", "--locked", "--workspace", "--quiet"])),
+        ),
+        (
+            "budgets of the core".into(),
+            Box::new(|| bench::run(bench::What::Core { groups: Vec::new(), json: None })),
         ),
     ];
     for arch in Arch::ALL {

@@ -175,7 +175,8 @@ pub(crate) fn edits() {
                 let text = format!("allow_read {word}");
                 let mut next = None;
                 let title = format!("one rule added, {shape_name}, {rules} rules{place}");
-                count(&title, Budget::AtMost(10_000), || {
+                let budget = if shape == Shape::Literal { Budget::AtMost(10_000) } else { Budget::Stated };
+                count(&title, budget, || {
                     let mut edit = policy.edit().expect("memory");
                     let mut cursor = Cursor::default();
                     edit.domain_policy_line(&mut cursor, b"<kernel>").expect("a line");
