@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The decision.
 //!
-//! Reference 0.3 and 7.3. The entry that grants is found by the arguments of the request ([`crate::acl_list`]), in time
+//! Reference 0.3 and 7.3. The entry that grants is found by the arguments of the request ([`crate::search`]), in time
 //! that does not depend on how many entries there are. Nothing here allocates or sleeps.
 
 use crate::domain::DomainId;
@@ -10,6 +10,7 @@ use crate::item::Item;
 use crate::policy::Policy;
 use crate::profile::Config;
 use crate::request::{PathOp, Request};
+use crate::search;
 
 pub use crate::profile::Mode;
 
@@ -70,7 +71,7 @@ pub fn decide(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Re
     if config.mode == Mode::Disabled {
         return disabled;
     }
-    let entry = domain.acl.decide(policy, facts, request);
+    let entry = search::decide(&domain.acl, policy, facts, request);
     let flags = domain.flags();
     let granted = entry.is_some()
         || match request {

@@ -34,6 +34,7 @@ mod hash;
 #[cfg(not(sekisho_kernel))]
 mod host;
 pub mod item;
+mod keys;
 pub mod learn;
 mod lengths;
 mod lines;
@@ -46,6 +47,7 @@ pub mod number;
 #[cfg(not(sekisho_kernel))]
 pub mod oracle;
 mod path_index;
+mod path_tree;
 pub mod pattern;
 pub mod policy;
 mod policy_print;
@@ -56,6 +58,7 @@ mod record;
 mod records;
 pub mod request;
 mod rules;
+mod search;
 pub mod select;
 mod slots;
 mod table;

@@ -23,16 +23,23 @@
 mod codec;
 #[cfg(not(sekisho_kernel))]
 mod compile;
+mod conditions;
+mod entries;
+mod flaw;
 #[cfg(feature = "serde")]
 pub mod host;
+#[cfg(feature = "serde")]
+mod host_record;
 mod image;
 mod record;
 pub mod sha256;
+mod tables;
 mod words;
 
 #[cfg(not(sekisho_kernel))]
 pub use compile::compile;
-pub use image::{load, Flaw, ImageError};
+pub use flaw::{Flaw, ImageError};
+pub use image::load;
 pub use record::{note, record, RECORD_VERSION};
 
 /// Version of the image: a loader takes its own version and no other.

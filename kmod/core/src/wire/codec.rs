@@ -5,7 +5,7 @@
 //! option begins with 0 or 1, an enum with the number of its variant; structures and tuples are what is in them. Stricter
 //! than postcard in one thing: a number has one encoding, the shortest.
 
-use super::image::Flaw;
+use super::flaw::Flaw;
 use crate::address::Address;
 use crate::mem::{OutOfMemory, Vec};
 use crate::number::{Number, Radix};

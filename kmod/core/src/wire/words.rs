@@ -9,7 +9,7 @@
 //! The limit of what can be shared bounds what a hostile image can do: a word takes two bytes of it at least, so none of
 //! them becomes more than 80 here, and all are counted before there is memory for the first.
 
-use super::image::Flaw;
+use super::flaw::Flaw;
 use crate::acl;
 use crate::hash::{self, Row};
 #[cfg(not(sekisho_kernel))]

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a request finds the entry that grants it. Nothing here allocates.
+
+use crate::acl::PathArg;
+use crate::acl_list::{address_key, other_key, AclList, CAPABILITY, GROUP, NETWORK, SIGNAL};
+use crate::condition::{has_uid, Condition, Uid};
+use crate::entry;
+use crate::facts::Facts;
+use crate::group::GroupId;
+use crate::mem::Arc;
+use crate::name::Name;
+use crate::path_index::{Hit, Visit};
+use crate::policy::Policy;
+use crate::record;
+use crate::records::Record;
+use crate::request::{Class, PathOp, Request};
+
+/// The entry that decides.
+pub(crate) struct Granted {
+    /// What `; set` of the entry assigns.
+    pub(crate) set: [Option<u8>; 3],
+}
+
+/// The entry that grants the request, if there is one: the first in list order (reference 0.3), as far as that
+/// makes a difference, which is to say if an entry has `; set`.
+pub(crate) fn decide(
+    list: &AclList,
+    policy: &Policy,
+    facts: &Facts<'_>,
+    request: &Request<'_>,
+) -> Option<Granted> {
+    let operation = request.operation();
+    let mut search = Search {
+        list,
+        policy,
+        facts,
+        request,
+        class: operation.class(),
+        bit: operation.bit(),
+        best: None,
+        over: false,
+        waiting: Waiting::new(),
+    };
+    let overflow = match request {
+        Request::Path { op, path } => search.path(*path, !matches!(op, PathOp::Execute | PathOp::Transit)),
+        Request::Path2 { from: path, .. }
+        | Request::PathNumber { path, .. }
+        | Request::Device { path, .. }
+        | Request::Mount { dir: path, .. } => search.path(*path, true),
+        Request::Env { name } => search.path(*name, true),
+        Request::Capability(capability) => search.other(other_key(list.seed, CAPABILITY, *capability as u64)),
+        Request::Signal { number, .. } => search.other(other_key(list.seed, SIGNAL, u64::from(*number))),
+        Request::Network { address, .. } => {
+            search.other(address_key(list.seed, address));
+            search.other(other_key(list.seed, NETWORK, 0))
+        }
+    };
+    if overflow {
+        search.best = None;
+        for record in list.records.iter() {
+            search.entry(&record, false);
+            if search.over {
+                break;
+            }
+        }
+    }
+    let (_, condition) = search.best?;
+    let set = match condition {
+        Some(condition) if list.setting > 0 => condition.assignments(),
+        _ => [None; 3],
+    };
+    Some(Granted { set })
+}
+
+/// A request on its way through the list.
+///
+/// While the index is walked there is little stack left, so only the usual entries, a word and perhaps a UID group, are
+/// decided on the spot. All others wait until the walk is over; if there are too many of them, it begins again behind
+/// those that have been tried.
+struct Search<'a> {
+    list: &'a AclList,
+    policy: &'a Policy,
+    facts: &'a Facts<'a>,
+    request: &'a Request<'a>,
+    class: Class,
+    bit: u16,
+    /// The number of the first entry that grants, so far, and its condition.
+    best: Option<(u32, Option<&'a Condition>)>,
+    /// Whether no other entry can change the decision.
+    over: bool,
+    waiting: Waiting,
+}
+
+/// Entries that are tried later.
+struct Waiting {
+    numbers: [u32; WAITING],
+    /// Of which the first path is known to match: a bit each.
+    known: u8,
+    len: u8,
+    /// How many came in this walk, and how many were tried after the walks before it.
+    seen: u32,
+    tried: u32,
+    /// Whether there was no room for another one.
+    full: bool,
+}
+
+const WAITING: usize = 4;
+
+impl Waiting {
+    const fn new() -> Self {
+        Waiting { numbers: [0; WAITING], known: 0, len: 0, seen: 0, tried: 0, full: false }
+    }
+
+    /// Makes an entry wait, unless it was tried already. True when there is no room for another one.
+    fn add(&mut self, number: u32, known: bool) -> bool {
+        self.seen = self.seen.wrapping_add(1);
+        if self.seen > self.tried {
+            if let Some(place) = self.numbers.get_mut(usize::from(self.len)) {
+                *place = number;
+                self.known |= u8::from(known).wrapping_shl(self.len.into());
+                self.len = self.len.wrapping_add(1);
+            }
+        }
+        self.full = usize::from(self.len) == WAITING;
+        self.full
+    }
+
+    /// After a walk whose entries were tried. True if another one may find more; it does not when the search is `over`.
+    fn begin_again(&mut self, over: bool) -> bool {
+        let more = self.full && !over;
+        let tried = if more { self.tried.wrapping_add(WAITING as u32) } else { 0 };
+        *self = Waiting { tried, ..Waiting::new() };
+        more
+    }
+}
+
+impl<'a> Search<'a> {
+    /// Entries found by a path. True if too many words match in part. Inlined, because what waits is tried from here.
+    #[inline(always)]
+    fn path(&mut self, name: Name<'_>, wildcards: bool) -> bool {
+        loop {
+            if self.walk_words(name, wildcards) == Visit::Overflow {
+                return true;
+            }
+            if !self.try_waiting() {
+                break;
+            }
+        }
+        while self.list.groups > 0 && !self.over {
+            if self.walk_groups(name, wildcards) {
+                return true;
+            }
+            if !self.try_waiting() {
+                break;
+            }
+        }
+        false
+    }
+
+    #[inline(never)]
+    fn walk_words(&mut self, name: Name<'_>, wildcards: bool) -> Visit {
+        self.list.paths.visit(name, wildcards, &mut |hit| match hit {
+            Hit::Match(number) => self.candidate(number, true),
+            Hit::Word(number) | Hit::Deep(number) => self.candidate(number, false),
+        })
+    }
+
+    #[inline(never)]
+    fn walk_groups(&mut self, name: Name<'_>, wildcards: bool) -> bool {
+        let list = self.list;
+        self.policy.groups_of(name, wildcards, &mut |id| {
+            let mut numbers = list.others.get(other_key(list.seed, GROUP, u64::from(id.0)));
+            numbers.any(|number| self.group_candidate(*number, id))
+        })
+    }
+
+    /// Tries the entries that wait. True if there may be more of them.
+    #[inline(always)]
+    fn try_waiting(&mut self) -> bool {
+        if self.waiting.seen == 0 {
+            return false;
+        }
+        while self.waiting.len > 0 {
+            self.try_last();
+        }
+        self.waiting.begin_again(self.over)
+    }
+
+    /// Tries the last of the entries that wait.
+    #[inline(never)]
+    fn try_last(&mut self) {
+        self.waiting.len = self.waiting.len.wrapping_sub(1);
+        let place = self.waiting.len;
+        let number = self.waiting.numbers.get(usize::from(place)).copied();
+        if let Some(record) = number.and_then(|number| self.list.records.get(number)) {
+            self.entry(&record, self.waiting.known.wrapping_shr(place.into()) & 1 == 1);
+        }
+    }
+
+    fn other(&mut self, hash: u32) -> bool {
+        for number in self.list.others.get(hash) {
+            if let Some(record) = self.list.records.get(*number) {
+                self.entry(&record, false);
+            }
+        }
+        false
+    }
+
+    /// An entry that the index found. True when the walk need not go on.
+    #[inline]
+    fn candidate(&mut self, number: u32, known: bool) -> bool {
+        let Some(record) = self.list.records.get(number) else {
+            return false;
+        };
+        let Some(args) = self.allows(&record) else {
+            return false;
+        };
+        let Request::Path { path, .. } = self.request else {
+            return self.waiting.add(number, known);
+        };
+        match record::only_word(args) {
+            Some(word) if known || word == path.as_bytes() => {}
+            _ => return self.waiting.add(number, known),
+        }
+        let condition = record.shared.as_deref();
+        match condition.map(Condition::uid) {
+            None => {}
+            Some(Uid::Only(group)) => {
+                if !has_uid(group, self.facts, self.policy) {
+                    return false;
+                }
+            }
+            Some(Uid::And(group)) => {
+                return has_uid(group, self.facts, self.policy) && self.waiting.add(number, true);
+            }
+            Some(Uid::Any) => return self.waiting.add(number, true),
+        }
+        self.grant(number, condition);
+        self.over
+    }
+
+    /// An entry under the hash of a group: is it this group's? True when the walk need not go on.
+    fn group_candidate(&mut self, number: u32, id: GroupId) -> bool {
+        let Some(args) = self.list.records.get(number).and_then(|record| self.allows(&record)) else {
+            return false;
+        };
+        let mut rest = args;
+        if self.class == Class::Mount && record::path(&mut rest).is_none() {
+            return false; // The device, which comes first.
+        }
+        let is = record::path(&mut rest) == Some(PathArg::Group(id));
+        is && self.waiting.add(number, true)
+    }
+
+    /// The arguments of an entry, if it allows the operation and comes before the best one so far.
+    #[inline]
+    fn allows(&self, record: &Record<'a, Arc<Condition>>) -> Option<&'a [u8]> {
+        if self.best.is_some_and(|(best, _)| best < record.number) {
+            return None;
+        }
+        match entry::header(record.bytes) {
+            Some((class, bits, args)) if class == self.class && bits & self.bit != 0 => Some(args),
+            _ => None,
+        }
+    }
+
+    fn grant(&mut self, number: u32, condition: Option<&'a Condition>) {
+        self.best = Some((number, condition));
+        self.over = self.list.setting == 0;
+    }
+
+    /// Tries an entry, whatever it is.
+    #[inline(always)]
+    fn entry(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) {
+        if self.over {
+            return;
+        }
+        let Some(args) = self.allows(record) else {
+            return;
+        };
+        if !entry::matches(args, self.policy, self.request, known) {
+            return;
+        }
+        let condition = record.shared.as_deref();
+        let is_true = match condition {
+            Some(condition) => condition.is_true(self.facts, self.policy),
+            None => true,
+        };
+        if is_true {
+            self.grant(record.number, condition);
+        }
+    }
+}
