@@ -252,19 +252,25 @@ impl<'a> Search<'a> {
         is && self.waiting.add(number, true)
     }
 
-    /// The arguments of an entry, if it allows the operation and comes before the best one so far.
+    /// The arguments of an entry, if it allows the operation. This does not depend on what was found so far: a walk that
+    /// begins again must come by the same entries.
     #[inline]
     fn allows(&self, record: &Record<'a, Arc<Condition>>) -> Option<&'a [u8]> {
-        if self.best.is_some_and(|(best, _)| best < record.number) {
-            return None;
-        }
         match entry::header(record.bytes) {
             Some((class, bits, args)) if class == self.class && bits & self.bit != 0 => Some(args),
             _ => None,
         }
     }
 
+    /// Whether an entry that grants comes before this one.
+    fn is_late(&self, number: u32) -> bool {
+        self.best.is_some_and(|(best, _)| best < number)
+    }
+
     fn grant(&mut self, number: u32, condition: Option<&'a Condition>) {
+        if self.is_late(number) {
+            return;
+        }
         self.best = Some((number, condition));
         self.over = self.list.setting == 0;
     }
@@ -272,7 +278,7 @@ impl<'a> Search<'a> {
     /// Tries an entry, whatever it is.
     #[inline(always)]
     fn entry(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) {
-        if self.over {
+        if self.over || self.is_late(record.number) {
             return;
         }
         let Some(args) = self.allows(record) else {
