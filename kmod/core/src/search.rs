@@ -74,9 +74,9 @@ pub(crate) fn decide(
 
 /// A request on its way through the list.
 ///
-/// While the index is walked there is little stack left, so only the usual entries, a word and perhaps a UID group, are
-/// decided on the spot. All others wait until the walk is over; if there are too many of them, it begins again behind
-/// those that have been tried.
+/// While the index is walked there is little stack left. Entries that need more of it, because a second path or a condition
+/// compares names, wait until the walk is over; if there are too many of them, it begins again behind those that have been
+/// tried, and after [`WALKS`] times the list is asked entry by entry.
 struct Search<'a> {
     list: &'a AclList,
     policy: &'a Policy,
@@ -105,6 +105,8 @@ struct Waiting {
 }
 
 const WAITING: usize = 4;
+/// How often the index is walked.
+const WALKS: u32 = 16;
 
 impl Waiting {
     const fn new() -> Self {
@@ -135,34 +137,36 @@ impl Waiting {
 }
 
 impl<'a> Search<'a> {
-    /// Entries found by a path. True if too many words match in part. Inlined, because what waits is tried from here.
+    /// Entries found by a path. True if too many words match in part, or too many entries have to wait. Inlined, because
+    /// what waits is tried from here.
     #[inline(always)]
     fn path(&mut self, name: Name<'_>, wildcards: bool) -> bool {
-        loop {
+        for _ in 0..WALKS {
             if self.walk_words(name, wildcards) == Visit::Overflow {
                 return true;
             }
-            if !self.try_waiting() {
-                break;
+            if self.try_waiting() {
+                continue;
             }
+            if self.over || self.list.groups == 0 {
+                return false;
+            }
+            for _ in 0..WALKS {
+                if self.walk_groups(name, wildcards) {
+                    return true;
+                }
+                if !self.try_waiting() {
+                    return false;
+                }
+            }
+            return true;
         }
-        while self.list.groups > 0 && !self.over {
-            if self.walk_groups(name, wildcards) {
-                return true;
-            }
-            if !self.try_waiting() {
-                break;
-            }
-        }
-        false
+        true
     }
 
     #[inline(never)]
     fn walk_words(&mut self, name: Name<'_>, wildcards: bool) -> Visit {
-        self.list.paths.visit(name, wildcards, &mut |hit| match hit {
-            Hit::Match(number) => self.candidate(number, true),
-            Hit::Word(number) | Hit::Deep(number) => self.candidate(number, false),
-        })
+        self.list.paths.visit(name, wildcards, &mut |hit| self.candidate(hit, name))
     }
 
     #[inline(never)]
@@ -206,21 +210,27 @@ impl<'a> Search<'a> {
         false
     }
 
-    /// An entry that the index found. True when the walk need not go on.
+    /// An entry that the index found for a name. True when the walk need not go on.
     #[inline]
-    fn candidate(&mut self, number: u32, known: bool) -> bool {
+    fn candidate(&mut self, hit: Hit, name: Name<'_>) -> bool {
+        let (Hit::Match(number) | Hit::Word(number) | Hit::Deep(number)) = hit;
         let Some(record) = self.list.records.get(number) else {
             return false;
         };
         let Some(args) = self.allows(&record) else {
             return false;
         };
-        let Request::Path { path, .. } = self.request else {
-            return self.waiting.add(number, known);
-        };
-        match record::only_word(args) {
-            Some(word) if known || word == path.as_bytes() => {}
-            _ => return self.waiting.add(number, known),
+        match hit {
+            Hit::Match(_) => {}
+            Hit::Word(_) if self.found_word(args) == Some(name.as_bytes()) => {}
+            Hit::Word(_) => return false, // Another word with the same hash.
+            Hit::Deep(_) => return self.waiting.add(number, false),
+        }
+        match self.request {
+            Request::Path { .. } => {}
+            Request::Path2 { .. } | Request::Mount { .. } => return self.waiting.add(number, true),
+            _ if entry::matches(args, self.policy, self.request, true) => {}
+            _ => return false,
         }
         let condition = record.shared.as_deref();
         match condition.map(Condition::uid) {
@@ -230,13 +240,42 @@ impl<'a> Search<'a> {
                     return false;
                 }
             }
-            Some(Uid::And(group)) => {
-                return has_uid(group, self.facts, self.policy) && self.waiting.add(number, true);
+            Some(_) => {
+                if condition.is_some_and(Condition::compares_names) {
+                    return self.waiting.add(number, true);
+                }
+                if condition.is_some_and(|condition| !condition.is_true(self.facts, self.policy)) {
+                    return false;
+                }
             }
-            Some(Uid::Any) => return self.waiting.add(number, true),
         }
         self.grant(number, condition);
         self.over
+    }
+
+    /// The word by which an entry is found.
+    #[inline]
+    fn found_word(&self, args: &'a [u8]) -> Option<&'a [u8]> {
+        if let Some(word) = record::only_word(args).filter(|_| self.class == Class::Path) {
+            return Some(word);
+        }
+        let mut rest = args;
+        if self.class == Class::Env {
+            return record::word(&mut rest);
+        }
+        match self.found_path(rest) {
+            Some(PathArg::Word(word)) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// The path by which an entry is found.
+    fn found_path(&self, args: &'a [u8]) -> Option<PathArg<'a, GroupId>> {
+        let mut rest = args;
+        if self.class == Class::Mount {
+            record::path(&mut rest)?; // The device, which comes first.
+        }
+        record::path(&mut rest)
     }
 
     /// An entry under the hash of a group: is it this group's? True when the walk need not go on.
@@ -244,11 +283,7 @@ impl<'a> Search<'a> {
         let Some(args) = self.list.records.get(number).and_then(|record| self.allows(&record)) else {
             return false;
         };
-        let mut rest = args;
-        if self.class == Class::Mount && record::path(&mut rest).is_none() {
-            return false; // The device, which comes first.
-        }
-        let is = record::path(&mut rest) == Some(PathArg::Group(id));
+        let is = self.found_path(args) == Some(PathArg::Group(id));
         is && self.waiting.add(number, true)
     }
 

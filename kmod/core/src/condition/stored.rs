@@ -92,6 +92,8 @@ pub struct Condition {
     tests: Vec<Test>,
     assignments: [Option<u8>; 3],
     uid: Uid,
+    /// Whether a test compares a name.
+    names: bool,
 }
 
 /// A test `task.uid=@GROUP`, which every rule of an Android app has. It is looked at first: in a domain that all apps share
@@ -133,7 +135,8 @@ impl Condition {
             Some(group) => Uid::And(group),
             None => Uid::Any,
         };
-        Condition { tests, assignments, uid }
+        let names = tests.iter().any(|test| !matches!(test, Test::Value { .. }));
+        Condition { tests, assignments, uid, names }
     }
 
     /// Whether all tests are true (reference 5.4). The order of evaluation cannot be seen: tests have no effect.
@@ -144,6 +147,12 @@ impl Condition {
             Uid::And(group) => has_uid(group, facts, policy) && self.are_all_true(facts, policy),
             Uid::Any => self.are_all_true(facts, policy),
         }
+    }
+
+    /// Whether a test compares a name, which needs more stack than one that compares numbers.
+    #[inline(always)]
+    pub(crate) const fn compares_names(&self) -> bool {
+        self.names
     }
 
     /// The test of the UID.
