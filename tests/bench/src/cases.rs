@@ -175,6 +175,7 @@ pub(crate) fn edits() {
                 let text = format!("allow_read {word}");
                 let mut next = None;
                 let title = format!("one rule added, {shape_name}, {rules} rules{place}");
+                // A rule with wildcards copies nodes of the pattern tree besides; it is not within 10,000 yet.
                 let budget = if shape == Shape::Literal { Budget::AtMost(10_000) } else { Budget::Stated };
                 count(&title, budget, || {
                     let mut edit = policy.edit().expect("memory");
