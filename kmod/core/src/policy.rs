@@ -90,7 +90,18 @@ impl Policy {
         // The name is valid; the error is never seen.
         let name = DomainName::copy_from(ROOT_DOMAIN)?.ok_or(OutOfMemory)?;
         domains.insert(Domain::new(name, DomainId::ROOT.serial, 0, seed)?)?;
-        let mut policy = Policy {
+        let mut policy = Policy::with_domains(seed, domains)?;
+        policy.settle();
+        policy.generation = 0;
+        Ok(policy)
+    }
+
+    /// A policy with these domains, of which none is deleted, and nothing else.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn with_domains(seed: u64, domains: Table<Domain>) -> Result<Policy, OutOfMemory> {
+        Ok(Policy {
             seed,
             domains,
             deleted: 0,
@@ -105,10 +116,7 @@ impl Policy {
             generation: 0,
             next_serial: DomainId::ROOT.serial.wrapping_add(1),
             quota: 0,
-        };
-        policy.settle();
-        policy.generation = 0;
-        Ok(policy)
+        })
     }
 
     /// Starts a change: shares everything and copies nothing but the roots.

@@ -19,14 +19,9 @@
 use crate::acl_list::AclList;
 use crate::domain::{Domain, DomainFlags, DomainId};
 use crate::edit::{ActivateError, Cursor, Edit, EditError};
-use crate::exceptions::Exceptions;
-use crate::groups::Groups;
-use crate::link::Link;
-use crate::map::Map;
 use crate::mem::{Arc, Box, OutOfMemory, Vec};
 use crate::name::DomainName;
 use crate::policy::Policy;
-use crate::profile::Profiles;
 use crate::table::Table;
 
 /// What a transaction starts from.
@@ -272,16 +267,12 @@ fn emptied(policy: &Policy) -> Result<Policy, OutOfMemory> {
         deleted = deleted.saturating_add(u32::from(gone));
     }
     Ok(Policy {
-        domains,
         deleted,
-        conditions: Map::new(),
-        condition_bytes: 0,
-        groups: Link::new(Groups::new(seed))?,
-        exceptions: Link::new(Exceptions::new(seed))?,
-        profiles: Link::new(Profiles::new())?,
-        managers: Vec::new(),
-        non_root: false,
-        ..*policy
+        active: policy.active,
+        generation: policy.generation,
+        next_serial: policy.next_serial,
+        quota: policy.quota,
+        ..Policy::with_domains(seed, domains)?
     })
 }
 
