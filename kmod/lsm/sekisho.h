@@ -11,9 +11,10 @@
 #include <linux/path.h>
 #include <linux/sched.h>
 #include <linux/types.h>
+#include <uapi/linux/lsm.h>
 
-/* Private LSM id for lsm_list_modules(2); mainline's ids start at 100. */
-#define SEKISHO_LSM_ID 1700
+/* The id for lsm_list_modules(2), from include/uapi/linux/lsm.h as our patch leaves it. */
+#define SEKISHO_LSM_ID LSM_ID_SEKISHO
 
 /* Bytes of the task blob: struct Blob of sys/task.rs, and room to align it. */
 #define SEKISHO_TASK_BLOB (24 + 8)

@@ -10,6 +10,7 @@ use anyhow::{bail, Result};
 
 use crate::arch::Arch;
 use crate::image::{self, Flavour};
+use crate::variant::Variant;
 use crate::{cache, kernel, qemu};
 
 /// The longest time for both boots together. It takes about twenty seconds; a machine under load may need more.
@@ -23,7 +24,7 @@ pub fn run() -> Result<()> {
 /// Runs the story on one architecture.
 pub fn run_on(arch: Arch) -> Result<()> {
     let start = Instant::now();
-    let kernel = kernel::build(arch)?;
+    let kernel = kernel::build(arch, Variant::Small)?;
     let initrd = image::build(arch, Flavour::Test)?;
     let disk = cache::dir("disk")?.join(format!("{}-story.img", arch.board_name()));
     qemu::fresh_disk(&disk, 48)?;

@@ -7,6 +7,7 @@ use anyhow::{bail, ensure, Result};
 
 use crate::arch::Arch;
 use crate::image::{self, Flavour};
+use crate::variant::Variant;
 use crate::{kernel, qemu};
 
 /// The longest time for one boot.
@@ -57,8 +58,8 @@ const BROKEN: [Broken; 4] = [
 ];
 
 /// Runs all guest tests for `arch`; an error means that one failed.
-pub fn run(arch: Arch) -> Result<()> {
-    let kernel = kernel::build(arch)?;
+pub fn run(arch: Arch, variant: Variant) -> Result<()> {
+    let kernel = kernel::build(arch, variant)?;
     let initrd = image::build(arch, Flavour::Test)?;
     let boot = |name: &str, options: &str| qemu::Boot {
         arch,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The kernel of a board: Debian's Linux 6.12 source, our patches and `kmod/`, a small configuration.
 //!
-//! In the cache: `linux/VERSION-PATCHES/linux` is the patched source, `build/VERSION-PATCHES/BOARD` the objects. When only
+//! In the cache: `linux/VERSION-PATCHES/linux` is the patched source, `build/VERSION-PATCHES/BOARD` the objects
+//! (`BOARD-VARIANT` of the kernels that only tests use). When only
 //! `kmod/` changes, make rebuilds what depends on it. A stamp beside the image says from which inputs it was made.
 
 use std::fs;
@@ -17,34 +18,38 @@ use crate::arch::Arch;
 use crate::cache::{self, Inputs};
 use crate::objects;
 use crate::tools::{self, Linux, LLVM};
+use crate::variant::Variant;
 
 /// How often a long build says that it is alive.
 const PROGRESS: Duration = Duration::from_secs(20);
 
 /// Builds the kernel and returns its image. Does nothing when nothing changed.
-pub fn build(arch: Arch) -> Result<PathBuf> {
+pub fn build(arch: Arch, variant: Variant) -> Result<PathBuf> {
     let linux = tools::linux()?;
-    let build = build_dir(arch)?;
+    let build = build_dir(arch, variant)?;
     let image = build.join(arch.board()?.kernel);
-    let inputs = inputs(arch, &linux)?;
+    let inputs = inputs(arch, variant, &linux)?;
     if cache::is_fresh(&image, &inputs) {
-        println!("kernel {arch}: up to date (Linux {})", linux.version);
+        println!("kernel {arch} {variant}: up to date (Linux {})", linux.version);
         return Ok(image);
     }
     cache::forget(&image);
     let source = source(&linux)?;
-    println!("kernel {arch}: building Linux {} with Sekisho (5-9 minutes from nothing)", linux.version);
-    configure(arch, &source, &build)?;
-    make_image(arch, &source, &build)?;
+    println!(
+        "kernel {arch} {variant}: building Linux {} with Sekisho (5-9 minutes from nothing)",
+        linux.version
+    );
+    configure(arch, variant, &source, &build)?;
+    make_image(arch, variant, &source, &build)?;
     objects::check(arch, &build)?;
     cache::note_fresh(&image, &inputs)?;
     Ok(image)
 }
 
 /// Where the objects of a board's kernel are.
-pub fn build_dir(arch: Arch) -> Result<PathBuf> {
+pub fn build_dir(arch: Arch, variant: Variant) -> Result<PathBuf> {
     let name = tree_name(&tools::linux()?)?;
-    let path = cache::dir("build")?.join(name).join(arch.board_name());
+    let path = cache::dir("build")?.join(name).join(variant.folder(arch));
     fs::create_dir_all(&path)?;
     Ok(path)
 }
@@ -64,22 +69,16 @@ fn tree_name(linux: &Linux) -> Result<String> {
     Ok(format!("{}-{hash}", linux.version))
 }
 
-fn inputs(arch: Arch, linux: &Linux) -> Result<String> {
+fn inputs(arch: Arch, variant: Variant, linux: &Linux) -> Result<String> {
     let mut inputs = Inputs::new("kernel 1");
     inputs.text(&tree_name(linux)?);
     inputs.text(&tools::versions()?);
     inputs.tree(&kmod().join("lsm"))?;
     inputs.tree(&kmod().join("core/src"))?;
-    for fragment in fragments(arch) {
+    for fragment in variant.fragments(arch) {
         inputs.file(&fragment)?;
     }
     Ok(inputs.finish())
-}
-
-/// What is put on top of tinyconfig.
-fn fragments(arch: Arch) -> [PathBuf; 2] {
-    let boards = cache::root_of_project().join("board-configs");
-    [boards.join("common/base.kconfig"), boards.join(arch.board_name()).join("kconfig")]
 }
 
 /// The patched source tree with the current `kmod/` in it.
@@ -124,9 +123,9 @@ fn make(arch: Arch, source: &Path, build: &Path) -> Result<Command> {
 }
 
 /// Makes `.config` from tinyconfig and the fragments, and checks that every line of a fragment took effect.
-fn configure(arch: Arch, source: &Path, build: &Path) -> Result<()> {
+fn configure(arch: Arch, variant: Variant, source: &Path, build: &Path) -> Result<()> {
     let mut wanted = String::new();
-    for path in fragments(arch) {
+    for path in variant.fragments(arch) {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         wanted.push_str(&text);
     }
@@ -146,7 +145,7 @@ fn configure(arch: Arch, source: &Path, build: &Path) -> Result<()> {
     ensure!(
         lost.is_empty(),
         "these options of the {} fragments have no effect (a dependency is missing): {}",
-        arch.board_name(),
+        variant.folder(arch),
         lost.join(", ")
     );
     cache::note_fresh(&config, &inputs)
@@ -176,10 +175,10 @@ fn lost_options<'a>(wanted: &'a str, result: &str) -> Vec<&'a str> {
 }
 
 /// Runs make with a sign of life now and then; its output goes to a log, of which the end is shown if it fails.
-fn make_image(arch: Arch, source: &Path, build: &Path) -> Result<()> {
+fn make_image(arch: Arch, variant: Variant, source: &Path, build: &Path) -> Result<()> {
     let board = arch.board()?;
     let target = board.kernel.file_name().context("board.toml names no kernel image")?.to_owned();
-    let log = cache::dir("log")?.join(format!("kernel-{arch}.log"));
+    let log = cache::dir("log")?.join(format!("kernel-{arch}-{variant}.log"));
     let mut file = fs::File::create(&log)?;
     let jobs = std::thread::available_parallelism().map_or(2, usize::from);
     let mut child = make(arch, source, build)?
@@ -200,7 +199,11 @@ fn make_image(arch: Arch, source: &Path, build: &Path) -> Result<()> {
         if said.elapsed() >= PROGRESS {
             said = Instant::now();
             let text = String::from_utf8_lossy(&line);
-            println!("kernel {arch}: {} s, step {step}: {}", start.elapsed().as_secs(), text.trim());
+            println!(
+                "kernel {arch} {variant}: {} s, step {step}: {}",
+                start.elapsed().as_secs(),
+                text.trim()
+            );
         }
     }
     if !child.wait()?.success() {
@@ -209,7 +212,7 @@ fn make_image(arch: Arch, source: &Path, build: &Path) -> Result<()> {
         let end = lines.get(lines.len().saturating_sub(40)..).unwrap_or_default();
         bail!("building the {arch} kernel failed:\n{}\nthe whole log is {}", end.join("\n"), log.display());
     }
-    println!("kernel {arch}: built in {} s", start.elapsed().as_secs());
+    println!("kernel {arch} {variant}: built in {} s", start.elapsed().as_secs());
     Ok(())
 }
 

@@ -22,10 +22,12 @@ mod qemu;
 mod shell;
 mod test;
 mod tools;
+mod variant;
 
 use anyhow::Result;
 use arch::Arch;
 use clap::{Parser, Subcommand};
+use variant::Variant;
 
 /// Builds kernels and images of Sekisho, boots them, runs tests and the story.
 #[derive(Parser)]
@@ -42,12 +44,18 @@ enum Verb {
         /// The architecture.
         #[arg(long)]
         arch: Arch,
+        /// Which of the board's kernels.
+        #[arg(long, default_value = "small")]
+        variant: Variant,
     },
     /// Checks that Sekisho's kernel objects can neither panic nor, on arm, divide 64-bit numbers.
     Objects {
         /// The architecture.
         #[arg(long)]
         arch: Arch,
+        /// Which of the board's kernels.
+        #[arg(long, default_value = "full")]
+        variant: Variant,
     },
     /// Builds the initramfs of an architecture's board; prints where it is.
     Image {
@@ -101,8 +109,8 @@ enum Verb {
 
 fn main() -> Result<()> {
     match Cli::parse().verb {
-        Verb::Kernel { arch } => println!("{}", kernel::build(arch)?.display()),
-        Verb::Objects { arch } => objects::check(arch, &kernel::build_dir(arch)?)?,
+        Verb::Kernel { arch, variant } => println!("{}", kernel::build(arch, variant)?.display()),
+        Verb::Objects { arch, variant } => objects::check(arch, &kernel::build_dir(arch, variant)?)?,
         Verb::Image { arch } => println!("{}", image::build(arch, image::Flavour::Base)?.display()),
         Verb::Qemu { arch } => shell::run(arch)?,
         Verb::Apk => println!("{}", apk::prepare()?.display()),

@@ -9,6 +9,7 @@ use anyhow::{ensure, Result};
 use crate::arch::Arch;
 use crate::image::Flavour;
 use crate::qemu::{self, Boot};
+use crate::variant::Variant;
 use crate::{cache, image, kernel};
 
 /// Builds what is missing, boots, and returns when the machine is off.
@@ -20,7 +21,7 @@ pub fn run(arch: Arch) -> Result<()> {
     let boot = Boot {
         arch,
         name: "shell".to_owned(),
-        kernel: kernel::build(arch)?,
+        kernel: kernel::build(arch, Variant::Small)?,
         initrd: image::build(arch, Flavour::Base)?,
         cmdline: "rdinit=/sbin/sekisho-init".to_owned(),
         disk: Some(disk),

@@ -8,6 +8,7 @@ use anyhow::{bail, ensure, Context, Result};
 use clap::Subcommand;
 
 use crate::arch::Arch;
+use crate::variant::Variant;
 use crate::{bench, cache, demo, guest_test, kernel, objects};
 
 /// What to test.
@@ -18,6 +19,9 @@ pub enum What {
         /// The architecture.
         #[arg(long)]
         arch: Arch,
+        /// Which kernel.
+        #[arg(long, default_value = "full")]
+        variant: Variant,
     },
     /// What `ci/test` runs.
     All,
@@ -26,7 +30,7 @@ pub enum What {
 /// Runs it.
 pub fn run(what: What) -> Result<()> {
     match what {
-        What::Guest { arch } => guest_test::run(arch),
+        What::Guest { arch, variant } => guest_test::run(arch, variant),
         What::All => all(),
     }
 }
@@ -62,12 +66,13 @@ fn all() -> Result<()> {
         ),
     ];
     for arch in Arch::ALL {
-        steps.push((format!("kernel {arch}"), Box::new(move || kernel::build(arch).map(drop))));
+        steps
+            .push((format!("kernel {arch}"), Box::new(move || kernel::build(arch, Variant::Full).map(drop))));
         steps.push((
             format!("kernel objects {arch}"),
-            Box::new(move || objects::check(arch, &kernel::build_dir(arch)?)),
+            Box::new(move || objects::check(arch, &kernel::build_dir(arch, Variant::Full)?)),
         ));
-        steps.push((format!("guest tests {arch}"), Box::new(move || guest_test::run(arch))));
+        steps.push((format!("guest tests {arch}"), Box::new(move || guest_test::run(arch, Variant::Full))));
     }
     steps.push(("the story on qemu-arm".into(), Box::new(demo::run)));
 
