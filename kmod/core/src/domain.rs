@@ -14,6 +14,7 @@ use crate::entry::Entry;
 use crate::link::{Node, SHARED};
 use crate::mem::{Arc, OutOfMemory};
 use crate::name::DomainName;
+use crate::request::Class;
 use crate::table::Part;
 
 /// Names a domain of a policy, also in later snapshots. A number of a domain that is gone is never used for
@@ -107,6 +108,11 @@ impl Domain {
     /// The entries in list order.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.acl.iter()
+    }
+
+    /// The program of a handler (reference 6.7): `class` is that of one of the two kinds.
+    pub fn handler(&self, class: Class) -> Option<&[u8]> {
+        self.acl.handler_entry(class).map(|(_, program)| program)
     }
 
     /// Number of permissions as the learning quota counts them: operation bits of all entries, where read/write is
