@@ -7,11 +7,14 @@
 //! task is next asked for its domain outside of execve, so nothing ever sees the wrong one.
 
 use crate::hooks::{self, answer};
+use crate::log::Origin;
+use crate::query::{self, Asked, Verdict};
 use crate::sys::snapshot::{self, Reader};
 use crate::sys::task::{self, Blob};
 use crate::sys::NoFs;
 use crate::{log, stats, Errno, Result};
-use sekisho_core::engine;
+use sekisho_core::engine::{self, Decision};
+use sekisho_core::facts::Facts;
 use sekisho_core::item::Item;
 use sekisho_core::mem::Vec;
 use sekisho_core::name::Name;
@@ -129,7 +132,8 @@ fn enter(program: Name<'_>) -> Result {
     }
     let impossible = !next.can_be_created();
     drop(policy);
-    if impossible || mode == Mode::Enforcing {
+    let wanted = mode != Mode::Enforcing || (!impossible && may_create(old, program, config, profile, &task));
+    if impossible || !wanted {
         transition_failed(old, config, profile, &task);
         return if mode == Mode::Enforcing { denied() } else { Ok(()) };
     }
@@ -138,6 +142,44 @@ fn enter(program: Name<'_>) -> Result {
         transition_failed(old, config, profile, &task);
     }
     Ok(())
+}
+
+/// Whether an observer allows a domain that enforcing mode would not create (reference 6.2, step 7).
+fn may_create(old: DomainId, program: Name<'_>, config: Config, profile: u8, task: &Task) -> bool {
+    let mut name = Vec::new();
+    let preferences = {
+        let policy = snapshot::read();
+        let Some(domain) = policy.domain(old) else { return false };
+        if name.put(domain.name()).is_err() {
+            return false;
+        }
+        policy.preferences(profile)
+    };
+    let Ok(new) = ({ next_domain(&snapshot::read(), old, program).name() }) else { return false };
+    let decision =
+        Decision { mode: config.mode, granted: false, log: config.reject_log, profile, set: [None; 3] };
+    let mut retries = 0_u32;
+    loop {
+        let asked = Asked {
+            origin: &Origin::now(),
+            decision: &decision,
+            preferences: &preferences,
+            facts: &Facts::new(task),
+            domain: &name,
+            may_sleep_penalty: true,
+            retries,
+        };
+        match query::create_domain(&asked, &new) {
+            Verdict::Allow => return true,
+            Verdict::Deny => return false,
+            Verdict::Retry => retries = retries.saturating_add(1),
+        }
+        // The observer may have made it.
+        let policy = snapshot::read();
+        if matches!(next_domain(&policy, old, program).find(&policy), Ok(Some(_))) {
+            return true;
+        }
+    }
 }
 
 /// Whether what happens to a domain is recorded: as a refusal is, and never in disabled mode (reference 11.4).
@@ -181,7 +223,17 @@ fn create(old: DomainId, program: Name<'_>, profile: u8, config: Config, task: &
             let mut text = Vec::new();
             if text.put(b"use_profile ").and_then(|()| put_u32(&mut text, profile.into())).is_ok() {
                 let preferences = policy.preferences(profile);
-                log::event(config.mode, profile, &preferences, task, domain.name(), &text);
+                let facts = Facts::new(task);
+                log::event(
+                    &Origin::now(),
+                    false,
+                    config.mode,
+                    profile,
+                    &preferences,
+                    &facts,
+                    domain.name(),
+                    &text,
+                );
             }
         }
     }
@@ -199,7 +251,13 @@ fn transition_failed(old: DomainId, config: Config, profile: u8, task: &Task) {
     if edit.set_transition_failed(old) == Ok(true) && writer.publish(edit).is_ok() && records(config) {
         if let Some(domain) = writer.policy().domain(old) {
             let preferences = writer.policy().preferences(profile);
-            log::event(config.mode, profile, &preferences, task, domain.name(), b"transition_failed");
+            let (origin, facts, text) = (Origin::now(), Facts::new(task), b"transition_failed");
+            log::event(&origin, false, config.mode, profile, &preferences, &facts, domain.name(), text);
         }
     }
+}
+
+/// Moves the calling task to the domain `<current> //text` (reference 6.6). Not there yet.
+pub(crate) fn transit(_text: &[u8]) -> Result {
+    Err(Errno::NoSys)
 }

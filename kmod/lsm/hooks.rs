@@ -5,6 +5,7 @@
 //! Before the policy is activated a hook costs one load and a branch; in a domain whose mode is disabled it costs the look-up
 //! of the mode. Only then is the name computed.
 
+use crate::query::{self, Asked, Verdict};
 use crate::sys::path::{File, Path, Slash};
 use crate::sys::snapshot::{self, Reader};
 use crate::sys::{task, NoFs};
@@ -14,11 +15,13 @@ use sekisho_core::engine::{self, decide, Decision};
 use sekisho_core::facts::Facts;
 use sekisho_core::item::Item;
 use sekisho_core::learn::Learned;
+use sekisho_core::mem::Vec;
 use sekisho_core::number::Number;
-use sekisho_core::policy::DomainId;
+use sekisho_core::policy::{DomainId, Preferences};
 use sekisho_core::profile::Mode;
 use sekisho_core::request::{Operation, Path2Op, PathNumberOp, PathOp, Request};
 use sekisho_core::task::Task;
+use sekisho_core::text::Sink;
 
 /// `__FMODE_EXEC` in `f_flags` (include/linux/fs.h): opened by execve.
 const FMODE_EXEC: u32 = 0x20;
@@ -169,25 +172,50 @@ impl Question {
     }
 }
 
-/// Decides, records, learns.
-pub(crate) fn answer(reader: Reader, domain: DomainId, task: &Task, request: &Request<'_>) -> Result {
+/// Decides, records, learns, and asks an observer before it refuses.
+pub(crate) fn answer(mut reader: Reader, domain: DomainId, task: &Task, request: &Request<'_>) -> Result {
     let facts = Facts::new(task);
-    let decision = decide(&reader, domain, &facts, request);
-    if decision.log {
-        if let Some(found) = reader.domain(domain) {
-            let preferences = reader.preferences(decision.profile);
-            log::decision(&decision, &preferences, &facts, found.name(), request);
+    let origin = log::Origin::now();
+    let mut retries = 0_u32;
+    loop {
+        let decision = decide(&reader, domain, &facts, request);
+        let mut name = Vec::new();
+        let mut preferences = Preferences::DEFAULT;
+        if decision.mode != Mode::Disabled {
+            if let Some(found) = reader.domain(domain) {
+                preferences = reader.preferences(decision.profile);
+                log::decision(&origin, &decision, &preferences, &facts, found.name(), request);
+                if !decision.allows() {
+                    name.put(found.name())?;
+                }
+            }
         }
-    }
-    // The record shows the old state (reference 5.5).
-    task::set_state(decision.set);
-    // A writer may not be waited for inside a read section.
-    drop(reader);
-    if decision.learns() {
-        learn(domain, task, request, &decision);
-    }
-    if decision.allows() {
-        return Ok(());
+        // The record shows the old state (reference 5.5).
+        task::set_state(decision.set);
+        // Neither a writer nor a person may be waited for inside a read section.
+        drop(reader);
+        if decision.learns() {
+            learn(domain, task, request, &decision);
+        }
+        if decision.allows() {
+            return Ok(());
+        }
+        let (decision, preferences) = (&decision, &preferences);
+        let asked = Asked {
+            origin: &origin,
+            decision,
+            preferences,
+            facts: &facts,
+            domain: &name,
+            may_sleep_penalty: true,
+            retries,
+        };
+        match query::decide(&asked, request) {
+            Verdict::Allow => return Ok(()),
+            Verdict::Retry => reader = snapshot::read(),
+            Verdict::Deny => break,
+        }
+        retries = retries.saturating_add(1);
     }
     stats::DENIED.add();
     Err(Errno::Perm)
@@ -205,8 +233,9 @@ fn learn(domain: DomainId, task: &Task, request: &Request<'_>, decision: &Decisi
     if writer.publish(edit).is_ok() && full && decision.log {
         if let Some(found) = writer.policy().domain(domain) {
             let preferences = writer.policy().preferences(decision.profile);
-            let text = b"quota_exceeded";
-            log::event(decision.mode, decision.profile, &preferences, task, found.name(), text);
+            let (origin, facts, text) = (log::Origin::now(), Facts::new(task), b"quota_exceeded");
+            let (mode, profile) = (decision.mode, decision.profile);
+            log::event(&origin, false, mode, profile, &preferences, &facts, found.name(), text);
         }
     }
 }

@@ -8,7 +8,7 @@
 //! * [`sys`] is the one place with `unsafe`: hook table, snapshots under SRCU, task blobs, names, open files.
 //! * [`hooks`] says which question each hook asks, [`exec`] follows programs from domain to domain.
 //! * [`interface`] is what stands behind the files in `/sys/kernel/security/sekisho/`.
-//! * [`log`], [`errors`] and [`stats`] are what these files tell about the past.
+//! * [`log`], [`errors`] and [`stats`] are what these files tell about the past, [`query`] asks a person before it refuses.
 //!
 //! Nothing in here panics, and an internal failure denies in enforcing mode.
 
@@ -19,6 +19,7 @@ mod exec;
 mod hooks;
 mod interface;
 mod log;
+mod query;
 #[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
 mod selftest;
 mod stats;
@@ -59,4 +60,4 @@ impl From<sekisho_core::edit::EditError> for Errno {
 }
 
 /// What hooks and files return.
-pub(crate) type Result<T = ()> = core::result::Result<T, Errno>;
+pub(crate) type Result<T = (), E = Errno> = core::result::Result<T, E>;

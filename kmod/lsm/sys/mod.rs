@@ -2,10 +2,12 @@
 
 //! The layer that speaks C: all `unsafe` of Sekisho, wrapped so that nothing above it can go wrong with memory.
 
+pub(crate) mod files;
 pub(crate) mod hook_table;
 pub(crate) mod lock;
 pub(crate) mod open_file;
 pub(crate) mod path;
+pub(crate) mod process;
 mod shims;
 pub(crate) mod snapshot;
 pub(crate) mod task;
