@@ -113,9 +113,8 @@ impl Writer {
     pub(crate) fn replace(&mut self, policy: Policy) -> Result {
         let node = KBox::new(Node { policy, next: null_mut() }, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
         ALIVE.fetch_add(1, Ordering::Relaxed);
-        let active = node.policy.is_active();
         let old = CURRENT.swap(KBox::into_raw(node), Ordering::AcqRel);
-        crate::ask::set_active(active);
+        crate::ask::published(self.policy());
         self.keep_ports_back(old);
         retire(old);
         Ok(())
