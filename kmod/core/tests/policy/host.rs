@@ -57,7 +57,7 @@ fn answers_are_readable() {
     let decision = decide(&active(""), DomainId::ROOT, &Facts::new(&task), &request(&["allow_unlink", "/a"]));
     assert_eq!(
         format!("{decision:?}"),
-        "Decision { mode: enforcing, granted: false, log: true, profile: 0, set: [None, None, None] }"
+        "Decision { mode: enforcing, granted: false, log: true, profile: 0, set: [None, None, None], entry: None }"
     );
 }
 

@@ -340,3 +340,39 @@ fn patterns_beyond_the_matcher_are_rejected() {
         other => unreachable!("{other:?}"),
     }
 }
+
+#[test]
+fn an_entry_is_named_and_keeps_its_key() {
+    let lines: Vec<String> = (0..200).map(|number| format!("allow_read /f{number}")).collect();
+    let text = format!("<kernel>\n{}\nallow_write /w if task.uid=1\nallow_write /w\n", lines.join("\n"));
+    let first = active(&text);
+    let named = |policy: &Policy, request: &str| {
+        let words: Vec<&str> = request.split(' ').collect();
+        let (task, request) = parse_request(&words);
+        let decision = decide(policy, DomainId::ROOT, &Facts::new(&task), &request);
+        let domain = policy.domain(DomainId::ROOT).expect("the domain");
+        let id = decision.entry?;
+        let place = domain.numbered_entries().position(|(other, _)| other == id).expect("an entry");
+        Some((place, domain.entry_key(id).expect("a key")))
+    };
+    let (place, key) = named(&first, "allow_read /f199").expect("granted");
+    assert_eq!(place, 199);
+    assert_eq!(named(&first, "allow_read /missing"), None);
+    // The one with the condition is another entry, and does not grant this.
+    assert_eq!(named(&first, "uid=0 allow_write /w").map(|(place, _)| place), Some(201));
+
+    // Most entries go, so that the list is made anew; another operation is the same entry.
+    let deleted: Vec<String> = lines[..190].iter().map(|line| format!("delete {line}")).collect();
+    let mut change_lines = vec!["<kernel>", "allow_execute /f199"];
+    change_lines.extend(deleted.iter().map(String::as_str));
+    let second = change(&first, &change_lines);
+    assert_eq!(named(&second, "allow_read /f199"), Some((9, key)));
+    assert_eq!(named(&second, "allow_execute /f199"), Some((9, key)));
+    let again = active("<kernel>\nallow_read /f199\n");
+    assert_eq!(named(&again, "allow_read /f199"), Some((0, key)));
+    let keys: std::collections::BTreeSet<u64> = first
+        .domain(DomainId::ROOT)
+        .map(|domain| domain.numbered_entries().filter_map(|(id, _)| domain.entry_key(id)).collect())
+        .expect("the domain");
+    assert_eq!(keys.len(), 202);
+}
