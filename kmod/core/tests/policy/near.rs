@@ -10,8 +10,7 @@ mod plan;
 mod word;
 
 use self::plan::{activated, plan, Plan, PROGRAMS};
-use crate::facts::World;
-use crate::support::{check_reading_back, request, write, File};
+use crate::support::{check_reading_back, question, write, File};
 use crate::wire;
 use generators::compare::{lists, transition};
 use proptest::prelude::*;
@@ -23,9 +22,8 @@ use sekisho_core::policy::{Cursor, Policy};
 
 /// The answers of engine and oracle, and whether the engine's is right.
 fn answers(policy: &Policy, domain: &str, line: &str) -> (Decision, Decision, bool) {
-    let words: Vec<&str> = line.split(' ').collect();
-    let (world, words) = World::parse(&words);
-    let (facts, request) = (world.facts(), request(words));
+    let question = question(line);
+    let (facts, request) = (question.given.facts(), question.request);
     let id = policy.find_domain(domain.as_bytes()).expect("the domain");
     let decision = decide(policy, id, &facts, &request);
     let is_right = oracle::confirms(policy, id, &facts, &request, &decision);

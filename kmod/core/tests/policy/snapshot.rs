@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Snapshots, edits, the life of a domain, activation, quota, and the text of audit records.
 
-use crate::support::{load, parse_request, write, File};
+use crate::support::{load, question, write, File};
 use sekisho_core::acl::AclLine;
 use sekisho_core::acl::{Args, NumberArg};
 use sekisho_core::audit::{note, record, Header};
@@ -39,9 +39,8 @@ fn change(policy: &Policy, lines: &[&str]) -> Policy {
 }
 
 fn granted(policy: &Policy, domain: DomainId, request: &str) -> bool {
-    let words: Vec<&str> = request.split(' ').collect();
-    let (task, request) = parse_request(&words);
-    decide(policy, domain, &Facts::new(&task), &request).granted
+    let question = question(request);
+    decide(policy, domain, &question.given.facts(), &question.request).granted
 }
 
 #[test]
@@ -274,14 +273,13 @@ fn records() {
     };
     let header = Header { timestamp: 1_300_000_000, global_pid: 901, mode: Mode::Enforcing, profile: 3 };
     let mut text = Text::new();
-    let words = ["allow_create", "/tmp/f", "0644"];
     record(
         &mut text,
         &header,
         &Preferences::DEFAULT,
         &Facts::new(&task),
         b"<kernel> /bin/sh",
-        &parse_request(&words).1,
+        &question("allow_create /tmp/f 0644").request,
     )
     .expect("memory");
     assert_eq!(
@@ -347,9 +345,8 @@ fn an_entry_is_named_and_keeps_its_key() {
     let text = format!("<kernel>\n{}\nallow_write /w if task.uid=1\nallow_write /w\n", lines.join("\n"));
     let first = active(&text);
     let named = |policy: &Policy, request: &str| {
-        let words: Vec<&str> = request.split(' ').collect();
-        let (task, request) = parse_request(&words);
-        let decision = decide(policy, DomainId::ROOT, &Facts::new(&task), &request);
+        let question = question(request);
+        let decision = decide(policy, DomainId::ROOT, &question.given.facts(), &question.request);
         let domain = policy.domain(DomainId::ROOT).expect("the domain");
         let id = decision.entry?;
         let place = domain.numbered_entries().position(|(other, _)| other == id).expect("an entry");
