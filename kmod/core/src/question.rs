@@ -28,8 +28,8 @@ pub struct Question<'a> {
 pub struct Given<'a> {
     /// The task that asks.
     pub task: Task,
-    /// By object.
-    attributes: [Option<Attributes>; 4],
+    /// Of the objects that exist; the last one of an object counts. A list, because four by value take stack.
+    attributes: Vec<(Object, Attributes)>,
     /// The program being started; only inside of `execve`.
     exec: Option<Program<'a>>,
     target: Option<Name<'a>>,
@@ -116,10 +116,8 @@ impl<'a> Given<'a> {
     }
 
     fn set(&mut self, key: &[u8], value: &'a [u8]) -> Result<(), QuestionError> {
-        let mut objects = Object::ALL.iter().zip(&mut self.attributes);
-        if let Some((_, place)) = objects.find(|(object, _)| object.name() == key) {
-            *place = Some(attributes(value)?);
-            return Ok(());
+        if let Some(object) = Object::ALL.iter().find(|object| object.name() == key) {
+            return Ok(self.attributes.push((*object, attributes(value)?))?);
         }
         match key {
             b"argv" => {
@@ -187,7 +185,7 @@ impl<'a> Given<'a> {
     /// As the engine takes it.
     pub fn facts(&self) -> Facts<'_> {
         let mut facts = Facts::new(&self.task);
-        if self.attributes.iter().any(Option::is_some) {
+        if !self.attributes.is_empty() {
             facts.objects = Some(self);
         }
         if let Some(exec) = &self.exec {
@@ -200,8 +198,8 @@ impl<'a> Given<'a> {
 
 impl Objects for Given<'_> {
     fn attributes(&self, object: Object) -> Option<Attributes> {
-        let mut objects = Object::ALL.iter().zip(&self.attributes);
-        objects.find(|(known, _)| **known == object).and_then(|(_, found)| *found)
+        let mut last_first = self.attributes.iter().rev();
+        last_first.find(|(known, _)| *known == object).map(|(_, attributes)| *attributes)
     }
 }
 
