@@ -6,23 +6,31 @@
 //! domain. Until the kernel says that the execve succeeded the old domain is remembered. A failed execve is noticed when the
 //! task is next asked for its domain outside of execve, so nothing ever sees the wrong one.
 
-use crate::hooks::{self, answer};
+use crate::ask::{self, About, Outcome, Patience};
+use crate::handler::Handler;
+use crate::log::{self, Origin};
+use crate::objects::Paths;
+use crate::program::{split, Program};
+use crate::query::{self, Asked, Verdict};
+use crate::sys::bprm::Bprm;
+use crate::sys::path::Slash;
 use crate::sys::snapshot::{self, Reader};
 use crate::sys::task::{self, Blob};
 use crate::sys::NoFs;
-use crate::{log, stats, Errno, Result};
-use sekisho_core::engine;
+use crate::{stats, Errno, Result};
+use sekisho_core::engine::{self, Decision};
+use sekisho_core::facts::Facts;
 use sekisho_core::item::Item;
 use sekisho_core::mem::Vec;
-use sekisho_core::name::Name;
+use sekisho_core::name::{encode, Name};
 use sekisho_core::policy::{DomainId, Policy};
 use sekisho_core::profile::{Config, Mode};
-use sekisho_core::request::{PathOp, Request};
-use sekisho_core::task::Task;
+use sekisho_core::request::{Class, PathOp, Request};
 use sekisho_core::text::{put_u32, Sink};
-use sekisho_core::transition::next_domain;
+use sekisho_core::transition::{next_domain, transit_domain, NextDomain};
 
 /// The domain of the calling task.
+#[inline]
 pub(crate) fn current_domain(policy: &Policy) -> DomainId {
     let blob = Blob::current();
     if blob.pending().is_some() && !task::in_execve() {
@@ -32,6 +40,7 @@ pub(crate) fn current_domain(policy: &Policy) -> DomainId {
 }
 
 /// Returns the task to where it was before the execve that failed.
+#[cold]
 fn roll_back(policy: &Policy, blob: &Blob) {
     if let Some(previous) = blob.pending() {
         leave(policy, blob.domain());
@@ -41,7 +50,7 @@ fn roll_back(policy: &Policy, blob: &Blob) {
 }
 
 /// One task less is in the domain. Does not sleep.
-fn leave(policy: &Policy, id: DomainId) {
+pub(crate) fn leave(policy: &Policy, id: DomainId) {
     if policy.domain(id).is_some_and(|domain| domain.detach()) {
         snapshot::schedule_reaper();
     }
@@ -57,6 +66,7 @@ pub(crate) fn task_alloc(child: &Blob) {
     child.set_domain(id);
     child.set_pending(None);
     child.set_state(Blob::current().state());
+    child.set_execute_handler(Blob::current().is_execute_handler());
 }
 
 /// A task is gone. Runs in RCU context.
@@ -71,27 +81,36 @@ pub(crate) fn task_free(blob: &Blob) {
 /// The execve has succeeded: the old domain is forgotten.
 pub(crate) fn succeeded() {
     let blob = Blob::current();
+    blob.set_execute_handler(blob.becomes_execute_handler());
     if let Some(previous) = blob.pending() {
         leave(&snapshot::read(), previous);
         blob.set_pending(None);
     }
 }
 
-/// An execve begins. `with_name` computes the name of the program and hands it to the closure.
-pub(crate) fn begin(with_name: impl FnOnce(&mut dyn FnMut(Name<'_>) -> Result) -> Result<Result>) -> Result {
+/// An execve begins.
+pub(crate) fn begin(bprm: &Bprm<'_>) -> Result {
+    let blob = Blob::current();
     {
         let policy = snapshot::read();
         // Whatever is pending belongs to an earlier execve, which has failed.
-        roll_back(&policy, Blob::current());
+        roll_back(&policy, blob);
+        blob.set_becomes_execute_handler(false);
         if !policy.is_active() && !policy.has_initializers() {
             return Ok(());
         }
     }
     let _nofs = NoFs::enter();
-    match with_name(&mut |program| enter(program)) {
+    let program = bprm.program();
+    let answer = program.path().with_name(Slash::IfDirectory, |name| {
+        bprm.file().with_name(Slash::IfDirectory, |realpath| {
+            Execution { bprm, program: Program::new(bprm, realpath), old: blob.domain() }.run(name)
+        })
+    });
+    match answer.and_then(|inner| inner) {
         Ok(entered) => entered,
         // Without a name there is no domain to go to. Before activation nothing is broken by that (reference 0.3).
-        Err(_) if !hooks::is_active() => Ok(()),
+        Err(_) if !ask::is_active() => Ok(()),
         Err(error) => {
             stats::FAIL_CLOSED.add();
             Err(error)
@@ -99,45 +118,214 @@ pub(crate) fn begin(with_name: impl FnOnce(&mut dyn FnMut(Name<'_>) -> Result) -
     }
 }
 
-/// Steps 3 to 9 of reference 6.2.
-fn enter(program: Name<'_>) -> Result {
-    let task = task::info();
-    let policy = snapshot::read();
-    // The aggregated name lives in the snapshot, which is left below.
-    let mut copy = Vec::new();
-    let aggregated = policy.aggregate(program);
-    let mut program = program;
-    if aggregated != program {
-        copy.put(aggregated.as_bytes())?;
-        program = Name::new(&copy).unwrap_or(program);
-    }
-    let old = Blob::current().domain();
-    let config = engine::config(&policy, old, Item::Execute);
-    let mode = config.mode;
-    let profile = policy.domain(old).map_or(0, |domain| domain.profile());
-    if mode != Mode::Disabled {
-        answer(policy, old, &task, &Request::Path { op: PathOp::Execute, path: program })?;
-    } else {
-        drop(policy);
+/// An execve, from the domain in which it began.
+struct Execution<'a> {
+    bprm: &'a Bprm<'a>,
+    program: Program<'a>,
+    old: DomainId,
+}
+
+impl Execution<'_> {
+    /// Steps 1 to 11 of reference 6.2.
+    fn run(&self, name: Name<'_>) -> Result {
+        let is_handler = Blob::current().is_execute_handler();
+        if !is_handler {
+            if let Some(handler) = self.handler(Class::ExecuteHandler)? {
+                return self.handle(b"execute_handler ", &handler);
+            }
+        }
+        let result = self.enter(name);
+        if result == Err(Errno::Perm) && !is_handler && ask::is_active() {
+            if let Some(handler) = self.handler(Class::DeniedExecuteHandler)? {
+                return self.handle(b"denied_execute_handler ", &handler);
+            }
+        }
+        result?;
+        self.check_environment()
     }
 
-    let policy = snapshot::read();
-    let next = next_domain(&policy, old, program);
-    if let Some(id) = next.find(&policy)? {
-        move_to(&policy, id);
-        return Ok(());
+    fn handler(&self, class: Class) -> Result<Option<Vec<u8>>> {
+        let policy = snapshot::read();
+        if !policy.is_active() {
+            return Ok(None);
+        }
+        let Some(program) = policy.domain(self.old).and_then(|domain| domain.handler(class)) else {
+            return Ok(None);
+        };
+        let mut copy = Vec::new();
+        copy.put(program)?;
+        Ok(Some(copy))
     }
-    let impossible = !next.can_be_created();
-    drop(policy);
-    if impossible || mode == Mode::Enforcing {
-        transition_failed(old, config, profile, &task);
-        return if mode == Mode::Enforcing { denied() } else { Ok(()) };
+
+    /// Runs a handler in place of the program.
+    fn handle(&self, keyword: &[u8], program: &[u8]) -> Result {
+        let handler = Handler::open(program)?;
+        let mut domain = Vec::new();
+        {
+            let policy = snapshot::read();
+            if let Some(found) = policy.domain(self.old) {
+                domain.put(found.name())?;
+            }
+        }
+        self.record_handler(keyword, program);
+        let name = Name::new(program).ok_or(Errno::NoEnt)?;
+        self.transition(name)?;
+        handler.install(self.bprm, &domain)?;
+        Blob::current().set_becomes_execute_handler(true);
+        Ok(())
     }
-    if create(old, program, profile, config, &task).is_err() {
-        // No memory for a domain: outside of enforcing mode the program runs in the old one (reference 6.5).
-        transition_failed(old, config, profile, &task);
+
+    fn record_handler(&self, keyword: &[u8], program: &[u8]) {
+        let policy = snapshot::read();
+        let config = engine::config(&policy, self.old, Item::Execute);
+        let Some(domain) =
+            policy.domain(self.old).filter(|_| config.mode != Mode::Disabled && config.grant_log)
+        else {
+            return;
+        };
+        let mut text = Vec::new();
+        if text.put(keyword).and_then(|()| text.put(program)).is_ok() {
+            self.with_facts(|facts| {
+                let preferences = policy.preferences(domain.profile());
+                let origin = Origin::now();
+                let (mode, profile) = (config.mode, domain.profile());
+                log::event(&origin, true, mode, profile, &preferences, facts, domain.name(), &text);
+            });
+        }
     }
-    Ok(())
+
+    fn with_facts<R>(&self, then: impl FnOnce(&Facts<'_>) -> R) -> R {
+        let file = self.bprm.file();
+        let objects = Paths::one(&file);
+        let about = About { objects: Some(&objects), symlink_target: None, exec: Some(&self.program) };
+        let task = task::info();
+        then(&about.facts(&task))
+    }
+
+    /// Steps 3 to 9.
+    fn enter(&self, program: Name<'_>) -> Result {
+        let state = Blob::current().state();
+        let mut retries = 0;
+        loop {
+            // The aggregated name lives in the snapshot, which is left below.
+            let mut copy = Vec::new();
+            let mut program = program;
+            let mode = {
+                let policy = snapshot::read();
+                let aggregated = policy.aggregate(program);
+                if aggregated != program {
+                    copy.put(aggregated.as_bytes())?;
+                    program = Name::new(&copy).unwrap_or(program);
+                }
+                engine::config(&policy, self.old, Item::Execute).mode
+            };
+            let outcome = if mode == Mode::Disabled {
+                Outcome::Allowed
+            } else {
+                let request = Request::Path { op: PathOp::Execute, path: program };
+                self.with_facts(|facts| ask::answer_once(facts, &request, retries, Patience::Penalty))
+            };
+            match outcome {
+                Outcome::Allowed => return self.transition(program),
+                Outcome::Denied => return Err(Errno::Perm),
+                Outcome::Again => {
+                    Blob::current().set_state(state);
+                    retries = retries.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    /// Steps 5 to 9: to the next domain, which is made if it is missing and may be made.
+    fn transition(&self, program: Name<'_>) -> Result {
+        let policy = snapshot::read();
+        let config = engine::config(&policy, self.old, Item::Execute);
+        let profile = policy.domain(self.old).map_or(0, |domain| domain.profile());
+        let next = next_domain(&policy, self.old, program);
+        if let Some(id) = next.find(&policy)? {
+            move_to(&policy, id);
+            return Ok(());
+        }
+        let impossible = !next.can_be_created();
+        let name = next.name();
+        drop(policy);
+        let refused =
+            impossible || (config.mode == Mode::Enforcing && !self.may_create(config, profile, &name?));
+        if refused {
+            self.transition_failed(config, profile);
+            return if config.mode == Mode::Enforcing { denied() } else { Ok(()) };
+        }
+        if create(self.old, Step::Program(program), profile, config, move_to).is_err() {
+            // No memory for a domain: outside of enforcing mode the program runs in the old one (reference 6.5).
+            self.transition_failed(config, profile);
+            if config.mode == Mode::Enforcing {
+                return denied();
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks an observer whether a domain may be made (step 7).
+    fn may_create(&self, config: Config, profile: u8, name: &[u8]) -> bool {
+        self.with_facts(|facts| {
+            let preferences = snapshot::read().preferences(profile);
+            let decision =
+                Decision { mode: config.mode, granted: false, log: false, profile, set: [None; 3] };
+            let asked = Asked {
+                origin: &Origin::now(),
+                decision: &decision,
+                preferences: &preferences,
+                facts,
+                domain: self.old,
+                may_sleep_penalty: true,
+                retries: 0,
+            };
+            matches!(query::create_domain(&asked, name), Verdict::Allow)
+        })
+    }
+
+    /// Marks the old domain and records that, once (step 8).
+    fn transition_failed(&self, config: Config, profile: u8) {
+        let mut writer = snapshot::write();
+        let Some(domain) = writer.policy().domain(self.old) else { return };
+        if domain.flags().transition_failed {
+            return;
+        }
+        let Ok(mut edit) = writer.edit() else { return };
+        if edit.set_transition_failed(self.old) == Ok(true) && writer.publish(edit).is_ok() && records(config)
+        {
+            if let Some(domain) = writer.policy().domain(self.old) {
+                let preferences = writer.policy().preferences(profile);
+                self.with_facts(|facts| {
+                    let (origin, text) = (Origin::now(), b"transition_failed");
+                    let name = domain.name();
+                    log::event(&origin, false, config.mode, profile, &preferences, facts, name, text);
+                });
+            }
+        }
+    }
+
+    /// Step 11: the variables, in the new domain (reference 4.12).
+    fn check_environment(&self) -> Result {
+        let Some(question) = ask::Question::begin(Item::Env) else { return Ok(()) };
+        let file = self.bprm.file();
+        let objects = Paths::one(&file);
+        let about = About { objects: Some(&objects), symlink_target: None, exec: Some(&self.program) };
+        let mut strings = match self.program.environment() {
+            Ok(strings) => strings,
+            Err(error) => return question.failed(error),
+        };
+        while let Some(text) = strings.next() {
+            let (name, _) = split(text);
+            if !name.as_bytes().is_empty() {
+                question.ask(&about, &Request::Env { name })?;
+            }
+        }
+        if strings.has_failed() {
+            return question.failed(Errno::NoMem);
+        }
+        Ok(())
+    }
 }
 
 /// Whether what happens to a domain is recorded: as a refusal is, and never in disabled mode (reference 11.4).
@@ -159,47 +347,119 @@ fn move_to(policy: &Reader, id: DomainId) {
     }
     if let Some(domain) = policy.domain(id) {
         domain.attach();
-        blob.set_pending(Some(old));
+        if blob.pending().is_some() {
+            // A handler comes after a program that was denied: that step is undone first.
+            leave(policy, old);
+        } else {
+            blob.set_pending(Some(old));
+        }
         blob.set_domain(id);
     }
 }
 
-/// Creates the next domain with the profile of the old one and enters it (step 7; only outside of enforcing mode).
-fn create(old: DomainId, program: Name<'_>, profile: u8, config: Config, task: &Task) -> Result {
-    {
+/// The way to another domain.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Program(Name<'a>),
+    Word(Name<'a>),
+}
+
+impl<'a> Step<'a> {
+    fn next(self, policy: &'a Policy, old: DomainId) -> Option<NextDomain<'a>> {
+        match self {
+            Step::Program(program) => Some(next_domain(policy, old, program)),
+            Step::Word(word) => transit_domain(policy, old, word),
+        }
+    }
+}
+
+/// Creates the next domain with the profile of the old one (step 7) and enters it.
+fn create(
+    old: DomainId,
+    step: Step<'_>,
+    profile: u8,
+    config: Config,
+    enter: impl FnOnce(&Reader, DomainId),
+) -> Result {
+    let id = {
         let mut writer = snapshot::write();
         let mut edit = writer.edit()?;
-        let id = edit.create_domain(&next_domain(writer.policy(), old, program), profile)?;
+        let next = step.next(writer.policy(), old).ok_or(Errno::NoEnt)?;
+        let id = edit.create_domain(&next, profile)?;
         writer.publish(edit)?;
         // The writer's right keeps the reaper away, so the domain is there even before it has its first task.
-        let policy = snapshot::read();
-        move_to(&policy, id);
-    }
+        enter(&snapshot::read(), id);
+        id
+    };
     if records(config) {
         let policy = snapshot::read();
-        if let Some(domain) = policy.domain(Blob::current().domain()) {
+        if let Some(domain) = policy.domain(id) {
             let mut text = Vec::new();
             if text.put(b"use_profile ").and_then(|()| put_u32(&mut text, profile.into())).is_ok() {
                 let preferences = policy.preferences(profile);
-                log::event(config.mode, profile, &preferences, task, domain.name(), &text);
+                let task = task::info();
+                let (origin, facts) = (Origin::now(), Facts::new(&task));
+                let name = domain.name();
+                log::event(&origin, false, config.mode, profile, &preferences, &facts, name, &text);
             }
         }
     }
     Ok(())
 }
 
-/// Marks the domain from which a transition failed, once, with a record (step 8).
-fn transition_failed(old: DomainId, config: Config, profile: u8, task: &Task) {
-    let mut writer = snapshot::write();
-    let Some(domain) = writer.policy().domain(old) else { return };
-    if domain.flags().transition_failed {
-        return;
+/// `.transition`: the calling task goes to a domain below its own, without execve (reference 6.6). `text` is what was written,
+/// without the NUL byte.
+///
+/// # Errors
+/// Refused; there is no such domain (enforcing mode); no memory.
+pub(crate) fn transit(text: &[u8]) -> Result {
+    let _nofs = NoFs::enter();
+    let mut word = Vec::with_capacity(text.len().saturating_mul(4).saturating_add(2))?;
+    word.put(b"//")?;
+    let mut unit = [0u8; 4];
+    for byte in text {
+        word.put(encode(core::slice::from_ref(byte), &mut unit).ok_or(Errno::Inval)?.as_bytes())?;
     }
-    let Ok(mut edit) = writer.edit() else { return };
-    if edit.set_transition_failed(old) == Ok(true) && writer.publish(edit).is_ok() && records(config) {
-        if let Some(domain) = writer.policy().domain(old) {
-            let preferences = writer.policy().preferences(profile);
-            log::event(config.mode, profile, &preferences, task, domain.name(), b"transition_failed");
+    let word = Name::new(&word).ok_or(Errno::Inval)?;
+    if let Some(question) = ask::Question::begin(Item::Transit) {
+        question.ask(&About::default(), &Request::Path { op: PathOp::Transit, path: word })?;
+    }
+    let (old, config, profile, found) = {
+        let policy = snapshot::read();
+        let old = current_domain(&policy);
+        let next = transit_domain(&policy, old, word).ok_or(Errno::NoEnt)?;
+        if next.is_too_long() {
+            return Err(Errno::NoMem);
         }
+        let found = next.find(&policy)?;
+        if let Some(id) = found {
+            settle(&policy, old, id);
+        }
+        let profile = policy.domain(old).map_or(0, |domain| domain.profile());
+        (old, engine::config(&policy, old, Item::Transit), profile, found)
+    };
+    if found.is_some() {
+        return Ok(());
     }
+    if config.mode == Mode::Enforcing {
+        return Err(Errno::NoEnt);
+    }
+    create(old, Step::Word(word), profile, config, |policy, id| settle(policy, old, id))
+}
+
+/// Puts the calling task into an existing domain for good.
+fn settle(policy: &Reader, old: DomainId, id: DomainId) {
+    if let Some(domain) = policy.domain(id) {
+        domain.attach();
+        Blob::current().set_domain(id);
+        leave(policy, old);
+    }
+}
+
+/// Shows the name of a task's domain to `then`; `None` if there is no such domain.
+pub(crate) fn with_domain_of<R>(blob: &Blob, in_execve: bool, then: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    let policy = snapshot::read();
+    // A task whose execve has failed is where it was, although it has not noticed that yet.
+    let id = blob.pending().filter(|_| !in_execve).unwrap_or_else(|| blob.domain());
+    Some(then(policy.domain(id)?.name()))
 }

@@ -25,6 +25,7 @@ static bool sekisho_running __ro_after_init;
 
 static struct lsm_blob_sizes sekisho_blob_sizes __ro_after_init = {
 	.lbs_task = SEKISHO_TASK_BLOB,
+	.lbs_sock = SEKISHO_SOCK_BLOB,
 };
 
 /* Offset of our part of a task's blob, for sys/task.rs. */
@@ -203,6 +204,7 @@ static int __init sekisho_init(void)
 		return error;
 	}
 	sekisho_task_blob_offset = sekisho_blob_sizes.lbs_task;
+	sekisho_sock_blob_offset = sekisho_blob_sizes.lbs_sock;
 	sekisho_running = true;
 	sekisho_rs_add_hooks(&sekisho_lsm_id);
 	pr_info("%s is ready; no policy is active yet\n", sekisho_rs_version);

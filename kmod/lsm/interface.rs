@@ -10,7 +10,7 @@ use crate::sys::open_file::{UserInput, UserOutput};
 use crate::sys::path::with_exe_name;
 use crate::sys::snapshot::{self, Writer};
 use crate::sys::{task, NoFs};
-use crate::{errors, exec, hooks, stats, Errno, Result};
+use crate::{ask, errors, exec, stats, Errno, Result};
 use sekisho_core::edit::{Cursor, Edit, EditError};
 use sekisho_core::mem::Vec;
 use sekisho_core::name::Name;
@@ -107,7 +107,7 @@ enum Opener {
 impl OpenFile {
     /// Opens a file for the calling task.
     pub(crate) fn open(kind: Kind, write: bool) -> Result<OpenFile> {
-        let opener = match (write, hooks::is_active()) {
+        let opener = match (write, ask::is_active()) {
             (false, _) => Opener::Reader,
             (true, false) => Opener::BeforeActivation,
             (true, true) if is_manager() => Opener::Manager,
@@ -168,7 +168,7 @@ impl OpenFile {
             Kind::Version => text.put(sekisho_core::VERSION.as_bytes())?,
             Kind::Stat => print_stat(&mut text)?,
             Kind::Errors => ERRORS.lock().print(&mut text)?,
-            Kind::Activate => text.put(if hooks::is_active() { b"1\n" } else { b"0\n" })?,
+            Kind::Activate => text.put(if ask::is_active() { b"1\n" } else { b"0\n" })?,
             Kind::GrantLog => return Ok(GRANT_LOG.lock().pop().unwrap_or_else(Vec::new)),
             Kind::RejectLog => return Ok(REJECT_LOG.lock().pop().unwrap_or_else(Vec::new)),
         }
@@ -231,7 +231,7 @@ impl OpenFile {
     fn may_write(&self) -> bool {
         match self.opener {
             Opener::Reader => false,
-            Opener::BeforeActivation => !hooks::is_active(),
+            Opener::BeforeActivation => !ask::is_active(),
             Opener::Nobody => false,
             Opener::Manager => is_manager(),
         }

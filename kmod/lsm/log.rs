@@ -12,7 +12,6 @@ use sekisho_core::mem::{OutOfMemory, Vec};
 use sekisho_core::policy::Preferences;
 use sekisho_core::profile::Mode;
 use sekisho_core::request::Request;
-use sekisho_core::task::Task;
 
 /// Records held (reference 7.5: the default of max_grant_log and max_reject_log).
 const MAX_RECORDS: usize = 1024;
@@ -82,8 +81,23 @@ impl Queue {
     }
 }
 
-fn header(mode: Mode, profile: u8) -> Header {
-    Header { timestamp: sys::seconds(), global_pid: task::global_pid(), mode, profile }
+/// Who asked, and when.
+pub(crate) struct Origin {
+    /// Seconds since 1970.
+    pub(crate) timestamp: u64,
+    /// Thread id in the initial pid namespace.
+    pub(crate) global_pid: u32,
+}
+
+impl Origin {
+    /// The calling task, now.
+    pub(crate) fn now() -> Origin {
+        Origin { timestamp: sys::seconds(), global_pid: task::global_pid() }
+    }
+
+    fn header(&self, mode: Mode, profile: u8) -> Header {
+        Header { timestamp: self.timestamp, global_pid: self.global_pid, mode, profile }
+    }
 }
 
 /// Stores what `write` produces, or counts it as dropped when there is no memory: the decision does not depend on it.
@@ -98,6 +112,7 @@ fn append(queue: &Lock<Queue>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), No
 
 /// Records a decision, if its profile wants that.
 pub(crate) fn decision(
+    origin: &Origin,
     decision: &Decision,
     preferences: &Preferences,
     facts: &Facts<'_>,
@@ -105,21 +120,25 @@ pub(crate) fn decision(
     request: &Request<'_>,
 ) {
     if decision.log {
-        let header = header(decision.mode, decision.profile);
+        let header = origin.header(decision.mode, decision.profile);
         let queue = if decision.granted { &GRANT_LOG } else { &REJECT_LOG };
         append(queue, |record| audit::record(record, &header, preferences, facts, domain, request));
     }
 }
 
-/// Records an event of a domain in the reject log: `use_profile N`, `transition_failed`, `quota_exceeded`.
+/// Records an event of a domain: `use_profile N`, `transition_failed`, `quota_exceeded`, `execute_handler P`.
+#[expect(clippy::too_many_arguments, reason = "these are the parts of a record")]
 pub(crate) fn event(
+    origin: &Origin,
+    granted: bool,
     mode: Mode,
     profile: u8,
     preferences: &Preferences,
-    task: &Task,
+    facts: &Facts<'_>,
     domain: &[u8],
     text: &[u8],
 ) {
-    let header = header(mode, profile);
-    append(&REJECT_LOG, |record| audit::note(record, &header, preferences, &Facts::new(task), domain, text));
+    let header = origin.header(mode, profile);
+    let queue = if granted { &GRANT_LOG } else { &REJECT_LOG };
+    append(queue, |record| audit::note(record, &header, preferences, facts, domain, text));
 }

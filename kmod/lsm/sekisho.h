@@ -8,8 +8,10 @@
 
 #include <linux/binfmts.h>
 #include <linux/fs.h>
+#include <linux/llist.h>
 #include <linux/path.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <uapi/linux/lsm.h>
 
@@ -17,7 +19,10 @@
 #define SEKISHO_LSM_ID LSM_ID_SEKISHO
 
 /* Bytes of the task blob: struct Blob of sys/task.rs, and room to align it. */
-#define SEKISHO_TASK_BLOB (24 + 8)
+#define SEKISHO_TASK_BLOB (32 + 8)
+
+/* Bytes of the buffers for names that are kept: Buffer::FIRST of sys/path.rs. */
+#define SEKISHO_BUFFER_SIZE 8192
 
 /* Locks of the Rust side, see sys/lock.rs. */
 enum sekisho_lock_id {
@@ -43,6 +48,72 @@ struct sekisho_path_facts {
 	u32 self_depth;
 };
 
+/* Attributes of a file: core's struct Attributes. */
+struct sekisho_attributes {
+	u64 ino;
+	u32 uid, gid, major, minor, mode, dev_major, dev_minor;
+};
+
+/* A mount that move_mount(2) moves. */
+struct sekisho_mount {
+	const char *type;
+	const char *device;
+	/* It is in a tree already; it shows its whole file system; that lives on a block device. */
+	bool attached, whole, needs_device;
+	/* MS_* */
+	u32 flags;
+};
+
+/* An address and a port, in host order. */
+struct sekisho_inet {
+	/* 4 or 6 */
+	u16 family;
+	u16 port;
+	u8 bytes[16];
+};
+
+/* The kernel's own sockets are not judged. */
+struct sekisho_socket {
+	u32 family, type, protocol;
+	bool kernel;
+};
+
+/* System calls that a hook recognises: Call of sys/task.rs. */
+enum sekisho_call {
+	SEKISHO_CALL_OTHER,
+	SEKISHO_CALL_REBOOT,
+	SEKISHO_CALL_SETHOSTNAME,
+	SEKISHO_CALL_VHANGUP,
+	SEKISHO_CALL_DELETE_MODULE,
+	SEKISHO_CALL_ADJTIMEX,
+	SEKISHO_CALL_MOUNT_SETATTR,
+	SEKISHO_CALL_OPEN_TREE,
+	SEKISHO_CALL_FSCONFIG,
+	SEKISHO_CALL_ACCEPT,
+};
+
+/* The head of what a hook leaves to be done later: Deferred of deferred.rs. */
+struct sekisho_deferred {
+	struct callback_head work;
+	struct llist_node node;
+};
+
+/* What a socket remembers, in the blob that the framework allocates with it. */
+struct sekisho_sock {
+	spinlock_t lock;
+	u32 standing;
+	/* ENOMEM is to be returned by the next receive call. */
+	bool owes_error;
+	u64 domain;
+	struct sekisho_task_info task;
+};
+
+/* Bytes of the socket blob, and room to align it. */
+#define SEKISHO_SOCK_BLOB (sizeof(struct sekisho_sock) + __alignof__(struct sekisho_sock))
+
+/* net.c */
+extern unsigned long sekisho_sock_blob_offset;
+
 /* glue.c */
 void sekisho_lock(u32 id);
 void sekisho_unlock(u32 id);
@@ -61,6 +132,8 @@ int sekisho_rs_open(u32 kind, bool write, void **state);
 ssize_t sekisho_rs_read(void *state, unsigned long buffer, size_t count);
 ssize_t sekisho_rs_write(void *state, unsigned long buffer, size_t count);
 void sekisho_rs_release(void *state);
+void sekisho_rs_deferred(struct sekisho_deferred *deferred);
+int sekisho_rs_kernel_loads(bool module, bool kexec);
 extern const char sekisho_rs_version[];
 
 #endif

@@ -6,7 +6,8 @@
 //! around it:
 //!
 //! * [`sys`] is the one place with `unsafe`: hook table, snapshots under SRCU, task blobs, names, open files.
-//! * [`hooks`] says which question each hook asks, [`exec`] follows programs from domain to domain.
+//! * [`hooks`] says which question each hook asks, [`ask`] and, where nothing may sleep, [`deferred`] answer it.
+//! * [`exec`] follows programs from domain to domain, with [`program`] and [`handler`].
 //! * [`interface`] is what stands behind the files in `/sys/kernel/security/sekisho/`.
 //! * [`log`], [`errors`] and [`stats`] are what these files tell about the past.
 //!
@@ -14,11 +15,17 @@
 
 #![deny(unsafe_code)]
 
+mod ask;
+mod deferred;
 mod errors;
 mod exec;
+mod handler;
 mod hooks;
 mod interface;
 mod log;
+mod objects;
+mod program;
+mod query;
 #[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
 mod selftest;
 mod stats;
@@ -35,14 +42,24 @@ const __LOG_PREFIX: &[u8] = b"sekisho\0";
 pub(crate) enum Errno {
     /// Refused by policy.
     Perm = 1,
+    /// There is no such thing.
+    NoEnt = 2,
+    /// Arguments are too long.
+    TooBig = 7,
     /// An allocation failed.
     NoMem = 12,
+    /// A program cannot be executed.
+    Acces = 13,
     /// The caller's memory cannot be read or written.
     Fault = 14,
+    /// There is no such type of file system.
+    NoDev = 19,
     /// The request makes no sense.
     Inval = 22,
     /// The file cannot do that.
     NoSys = 38,
+    /// A connection was refused after it was made.
+    ConnAborted = 103,
 }
 
 impl From<sekisho_core::mem::OutOfMemory> for Errno {

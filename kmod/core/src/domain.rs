@@ -14,6 +14,7 @@ use crate::entry::Entry;
 use crate::link::{Node, SHARED};
 use crate::mem::{Arc, OutOfMemory};
 use crate::name::DomainName;
+use crate::request::Class;
 use crate::table::Part;
 
 pub use crate::acl_list::EntryId;
@@ -123,6 +124,11 @@ impl Domain {
     /// of 64 bits are the same.
     pub fn entry_key(&self, id: EntryId) -> Option<u64> {
         self.acl.key(id)
+    }
+
+    /// The program of a handler (reference 6.7): `class` is that of one of the two kinds.
+    pub fn handler(&self, class: Class) -> Option<&[u8]> {
+        self.acl.handler_entry(class).map(|(_, program)| program)
     }
 
     /// Number of permissions as the learning quota counts them: operation bits of all entries, where read/write is

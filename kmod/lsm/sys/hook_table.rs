@@ -4,14 +4,18 @@
 //!
 //! The table's types come from the kernel's own header through bindgen, so a hook whose signature changes fails to compile.
 
-use super::path::{self, File, Path};
-use super::snapshot;
-use super::task::Blob;
-use crate::{exec, hooks, Errno, Result};
+use super::bprm::Bprm;
+use super::file::File;
+use super::net::{Borrowed, Given, Packet};
+use super::path::{text, Path, Super};
+use super::task::{self, Blob};
+use super::{attributes, snapshot};
+use crate::hooks::{capability, directory, file, mount, network, signal};
+use crate::{exec, Errno, Result};
 use core::cell::UnsafeCell;
 use core::ptr::{addr_of, null};
 use kernel::bindings as b;
-use kernel::ffi::{c_int, c_uint, c_ulong};
+use kernel::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
 /// The return value of a hook.
 fn errno(result: Result) -> c_int {
@@ -23,60 +27,269 @@ fn errno(result: Result) -> c_int {
 
 // In all hooks the framework passes valid pointers that live until the hook returns.
 
-unsafe extern "C" fn file_open(file: *mut b::file) -> c_int {
+unsafe extern "C" fn file_open(raw: *mut b::file) -> c_int {
     // SAFETY: See above.
-    errno(hooks::file_open(&unsafe { File::from_raw(file) }))
+    errno(file::open(&unsafe { File::from_raw(raw) }))
 }
 
-unsafe extern "C" fn file_truncate(file: *mut b::file) -> c_int {
+unsafe extern "C" fn file_truncate(raw: *mut b::file) -> c_int {
     // SAFETY: See above.
-    errno(hooks::truncate(&unsafe { File::from_raw(file) }.path()))
+    errno(file::truncate(&unsafe { File::from_raw(raw) }.path()))
 }
 
 unsafe extern "C" fn path_truncate(path: *const b::path) -> c_int {
     // SAFETY: See above.
-    errno(hooks::truncate(&unsafe { Path::from_raw(path) }))
+    errno(file::truncate(&unsafe { Path::from_raw(path) }))
+}
+
+unsafe extern "C" fn file_fcntl(raw: *mut b::file, command: c_uint, argument: c_ulong) -> c_int {
+    // SAFETY: See above.
+    errno(file::fcntl(&unsafe { File::from_raw(raw) }, command, argument as usize))
+}
+
+unsafe extern "C" fn file_ioctl(raw: *mut b::file, command: c_uint, _argument: c_ulong) -> c_int {
+    // SAFETY: See above.
+    errno(file::ioctl(&unsafe { File::from_raw(raw) }, command))
+}
+
+unsafe extern "C" fn file_ioctl_compat(raw: *mut b::file, command: c_uint, _argument: c_ulong) -> c_int {
+    // SAFETY: See above.
+    errno(file::ioctl(&unsafe { File::from_raw(raw) }, command))
+}
+
+unsafe extern "C" fn uring_cmd(command: *mut b::io_uring_cmd) -> c_int {
+    // SAFETY: See above.
+    let (file, number) = unsafe { File::from_uring(command.cast_const().cast()) };
+    errno(file::ioctl(&file, number))
 }
 
 unsafe extern "C" fn path_unlink(dir: *const b::path, dentry: *mut b::dentry) -> c_int {
     // SAFETY: See above.
-    errno(hooks::unlink(&unsafe { Path::child(dir, dentry) }))
+    errno(directory::unlink(&unsafe { Path::child(dir, dentry) }))
 }
 
 unsafe extern "C" fn path_rmdir(dir: *const b::path, dentry: *mut b::dentry) -> c_int {
     // SAFETY: See above.
-    errno(hooks::rmdir(&unsafe { Path::child(dir, dentry) }))
+    errno(directory::rmdir(&unsafe { Path::child(dir, dentry) }))
 }
 
 unsafe extern "C" fn path_mkdir(dir: *const b::path, dentry: *mut b::dentry, mode: b::umode_t) -> c_int {
     // SAFETY: See above.
-    errno(hooks::mkdir(&unsafe { Path::child(dir, dentry) }, mode))
+    errno(directory::mkdir(&unsafe { Path::child(dir, dentry) }, mode))
 }
 
 unsafe extern "C" fn path_mknod(
     dir: *const b::path,
     dentry: *mut b::dentry,
     mode: b::umode_t,
-    _dev: c_uint,
+    dev: c_uint,
 ) -> c_int {
     // SAFETY: See above.
-    errno(hooks::mknod(&unsafe { Path::child(dir, dentry) }, mode))
+    errno(directory::mknod(&unsafe { Path::child(dir, dentry) }, mode, dev))
+}
+
+unsafe extern "C" fn path_symlink(
+    dir: *const b::path,
+    dentry: *mut b::dentry,
+    target: *const c_char,
+) -> c_int {
+    // SAFETY: See above.
+    let (path, target) = unsafe { (Path::child(dir, dentry), text(target)) };
+    errno(directory::symlink(&path, target.to_bytes()))
+}
+
+unsafe extern "C" fn path_link(old: *mut b::dentry, dir: *const b::path, new: *mut b::dentry) -> c_int {
+    // SAFETY: See above.
+    let (old, new) = unsafe { (Path::child(dir, old), Path::child(dir, new)) };
+    errno(directory::link(&old, &new))
 }
 
 unsafe extern "C" fn path_rename(
     old_dir: *const b::path,
-    old_dentry: *mut b::dentry,
+    old: *mut b::dentry,
     new_dir: *const b::path,
-    new_dentry: *mut b::dentry,
+    new: *mut b::dentry,
     flags: c_uint,
 ) -> c_int {
     // SAFETY: See above.
-    let (old, new) = unsafe { (Path::child(old_dir, old_dentry), Path::child(new_dir, new_dentry)) };
-    errno(hooks::rename(&old, &new, flags))
+    let (old, new) = unsafe { (Path::child(old_dir, old), Path::child(new_dir, new)) };
+    errno(directory::rename(&old, &new, flags))
+}
+
+unsafe extern "C" fn path_chmod(path: *const b::path, mode: b::umode_t) -> c_int {
+    // SAFETY: See above.
+    errno(directory::chmod(&unsafe { Path::from_raw(path) }, mode))
+}
+
+unsafe extern "C" fn path_chown(path: *const b::path, uid: b::kuid_t, gid: b::kgid_t) -> c_int {
+    // SAFETY: See above.
+    let path = unsafe { Path::from_raw(path) };
+    let given = |id: u32| (id != u32::MAX).then_some(id);
+    errno(directory::chown(&path, given(uid.val), given(gid.val)))
+}
+
+unsafe extern "C" fn path_chroot(path: *const b::path) -> c_int {
+    // SAFETY: See above.
+    errno(mount::chroot(&unsafe { Path::from_raw(path) }))
+}
+
+unsafe extern "C" fn sb_mount(
+    device: *const c_char,
+    dir: *const b::path,
+    kind: *const c_char,
+    flags: c_ulong,
+    _data: *mut c_void,
+) -> c_int {
+    // SAFETY: See above.
+    let (device, dir, kind) = unsafe { (optional(device), Path::from_raw(dir), optional(kind)) };
+    errno(mount::mount(device, &dir, kind, flags as u32))
+}
+
+unsafe extern "C" fn sb_umount(mnt: *mut b::vfsmount, _flags: c_int) -> c_int {
+    // SAFETY: See above.
+    errno(mount::umount(&unsafe { Path::mount_root(mnt) }))
+}
+
+unsafe extern "C" fn sb_pivotroot(old: *const b::path, new: *const b::path) -> c_int {
+    // SAFETY: See above.
+    let (new_root, put_old) = unsafe { (Path::from_raw(new), Path::from_raw(old)) };
+    errno(mount::pivot_root(&new_root, &put_old))
+}
+
+unsafe extern "C" fn move_mount(from: *const b::path, to: *const b::path) -> c_int {
+    // SAFETY: See above.
+    let (from, to) = unsafe { (Path::from_raw(from), Path::from_raw(to)) };
+    errno(mount::move_mount(&from, &to))
+}
+
+unsafe extern "C" fn sb_kern_mount(_sb: *const b::super_block) -> c_int {
+    errno(mount::create())
+}
+
+unsafe extern "C" fn sb_remount(sb: *mut b::super_block, _options: *mut c_void) -> c_int {
+    // SAFETY: See above.
+    errno(mount::reconfigure(&unsafe { Super::from_raw(sb) }))
+}
+
+unsafe extern "C" fn socket_create(family: c_int, kind: c_int, _protocol: c_int, kernel: c_int) -> c_int {
+    errno(network::create(family as u32, kind as u32, kernel != 0))
+}
+
+unsafe extern "C" fn socket_post_create(
+    socket: *mut b::socket,
+    _family: c_int,
+    _kind: c_int,
+    _protocol: c_int,
+    _kernel: c_int,
+) -> c_int {
+    // SAFETY: See above.
+    if let Some(sock) = unsafe { Borrowed::from_socket(socket) } {
+        network::created(&sock);
+    }
+    0
+}
+
+unsafe extern "C" fn socket_bind(socket: *mut b::socket, address: *mut b::sockaddr, length: c_int) -> c_int {
+    // SAFETY: See above.
+    let Some(sock) = (unsafe { Borrowed::from_socket(socket) }) else { return 0 };
+    // SAFETY: See above.
+    errno(network::bind(&sock, &unsafe { Given::from_raw(address, length) }))
+}
+
+unsafe extern "C" fn socket_connect(
+    socket: *mut b::socket,
+    address: *mut b::sockaddr,
+    length: c_int,
+) -> c_int {
+    // SAFETY: See above.
+    let Some(sock) = (unsafe { Borrowed::from_socket(socket) }) else { return 0 };
+    // SAFETY: See above.
+    errno(network::connect(&sock, &unsafe { Given::from_raw(address, length) }))
+}
+
+unsafe extern "C" fn socket_listen(socket: *mut b::socket, _backlog: c_int) -> c_int {
+    // SAFETY: See above.
+    let Some(sock) = (unsafe { Borrowed::from_socket(socket) }) else { return 0 };
+    // SAFETY: See above.
+    errno(network::listen(&sock))
+}
+
+unsafe extern "C" fn socket_sendmsg(socket: *mut b::socket, message: *mut b::msghdr, _size: c_int) -> c_int {
+    // SAFETY: See above.
+    let Some(sock) = (unsafe { Borrowed::from_socket(socket) }) else { return 0 };
+    // SAFETY: See above.
+    let (given, opens) = unsafe { Given::from_message(message) };
+    errno(network::send(&sock, &given, opens))
+}
+
+unsafe extern "C" fn socket_recvmsg(
+    socket: *mut b::socket,
+    _message: *mut b::msghdr,
+    _size: c_int,
+    _flags: c_int,
+) -> c_int {
+    // SAFETY: See above.
+    let Some(sock) = (unsafe { Borrowed::from_socket(socket) }) else { return 0 };
+    // SAFETY: See above.
+    errno(network::receive(&sock))
+}
+
+unsafe extern "C" fn sock_graft(sk: *mut b::sock, _parent: *mut b::socket) {
+    // SAFETY: See above.
+    if let Some(sock) = unsafe { Borrowed::from_sk(sk) } {
+        network::accepted(&sock);
+    }
+}
+
+unsafe extern "C" fn socket_sock_rcv_skb(sk: *mut b::sock, skb: *mut b::sk_buff) -> c_int {
+    // SAFETY: See above.
+    let (sock, packet) = unsafe { (Borrowed::from_sk(sk), Packet::from_raw(skb)) };
+    sock.map_or(0, |sock| errno(network::arrived(&sock, &packet)))
+}
+
+unsafe extern "C" fn task_kill(
+    target: *mut b::task_struct,
+    info: *mut b::kernel_siginfo,
+    number: c_int,
+    cred: *const b::cred,
+) -> c_int {
+    // SAFETY: See above.
+    let (blob, own, from_user) =
+        unsafe { (Blob::of(target), task::is_same_process(target), task::is_from_user(info)) };
+    // Signals of drivers carry credentials of their own; the kernel and terminals are not asked (reference 4.11).
+    if !from_user || !cred.is_null() {
+        return 0;
+    }
+    errno(signal::kill(blob, own, number as u16))
+}
+
+unsafe extern "C" fn capable(
+    _cred: *const b::cred,
+    _ns: *mut b::user_namespace,
+    number: c_int,
+    options: c_uint,
+) -> c_int {
+    errno(capability::capable(number as u32, options))
+}
+
+unsafe extern "C" fn ptrace_access_check(_child: *mut b::task_struct, mode: c_uint) -> c_int {
+    errno(capability::ptrace(mode))
+}
+
+unsafe extern "C" fn ptrace_traceme(_parent: *mut b::task_struct) -> c_int {
+    errno(capability::traceme())
+}
+
+unsafe extern "C" fn task_setnice(_task: *mut b::task_struct, _nice: c_int) -> c_int {
+    errno(capability::setnice())
+}
+
+unsafe extern "C" fn settime(_time: *const b::timespec64, _zone: *const b::timezone) -> c_int {
+    errno(capability::settime())
 }
 
 unsafe extern "C" fn task_alloc(task: *mut b::task_struct, _clone_flags: c_ulong) -> c_int {
-    // SAFETY: See above; the new task's blob has been allocated.
+    // SAFETY: See above.
     exec::task_alloc(unsafe { Blob::of(task) });
     0
 }
@@ -87,14 +300,36 @@ unsafe extern "C" fn task_free(task: *mut b::task_struct) {
 }
 
 unsafe extern "C" fn bprm_creds_for_exec(bprm: *mut b::linux_binprm) -> c_int {
-    errno(exec::begin(|then| {
-        // SAFETY: See above.
-        unsafe { path::with_program_name(bprm, |name| then(name)) }
-    }))
+    // SAFETY: See above.
+    errno(exec::begin(&unsafe { Bprm::from_raw(bprm) }))
 }
 
 unsafe extern "C" fn bprm_committed_creds(_bprm: *const b::linux_binprm) {
     exec::succeeded();
+}
+
+#[expect(
+    improper_ctypes,
+    reason = "pointers to structures of the kernel, as bindgen sees them, of which nothing is read here"
+)]
+extern "C" {
+    fn sekisho_kernel_load_data(id: b::kernel_load_data_id, contents: bool) -> c_int;
+    fn sekisho_kernel_read_file(file: *mut b::file, id: b::kernel_read_file_id, contents: bool) -> c_int;
+    fn sekisho_sk_alloc_security(sk: *mut b::sock, family: c_int, priority: b::gfp_t) -> c_int;
+}
+
+/// Called by the two hooks of task.c for what the kernel reads.
+#[no_mangle]
+extern "C" fn sekisho_rs_kernel_loads(module: bool, kexec: bool) -> c_int {
+    errno(capability::kernel_loads(module, kexec))
+}
+
+/// # Safety
+///
+/// `text` is null or a string that lives for `'a`.
+unsafe fn optional<'a>(raw: *const c_char) -> Option<&'a core::ffi::CStr> {
+    // SAFETY: By the caller's promise.
+    (!raw.is_null()).then(|| unsafe { text(raw) })
 }
 
 /// Written by the framework while it starts, read-only afterwards.
@@ -105,32 +340,67 @@ struct Table<const N: usize>(UnsafeCell<[b::security_hook_list; N]>);
 unsafe impl<const N: usize> Sync for Table<N> {}
 
 macro_rules! hook_table {
-    ($($hook:ident),* $(,)?) => {
+    ($($hook:ident = $function:expr),* $(,)?) => {
         const HOOK_COUNT: usize = [$(stringify!($hook)),*].len();
 
         #[link_section = ".data..ro_after_init"]
         static HOOKS: Table<HOOK_COUNT> = Table(UnsafeCell::new([$(b::security_hook_list {
             // SAFETY: Only the address of the C table is taken.
             scalls: unsafe { addr_of!(b::static_calls_table.$hook) }.cast::<b::lsm_static_call>().cast_mut(),
-            hook: b::security_list_options { $hook: Some($hook) },
+            hook: b::security_list_options { $hook: Some($function) },
             lsmid: null(),
         }),*]));
     };
 }
 
 hook_table!(
-    bprm_committed_creds,
-    bprm_creds_for_exec,
-    file_open,
-    file_truncate,
-    path_mkdir,
-    path_mknod,
-    path_rename,
-    path_rmdir,
-    path_truncate,
-    path_unlink,
-    task_alloc,
-    task_free,
+    bprm_committed_creds = bprm_committed_creds,
+    bprm_creds_for_exec = bprm_creds_for_exec,
+    capable = capable,
+    file_fcntl = file_fcntl,
+    file_ioctl = file_ioctl,
+    file_ioctl_compat = file_ioctl_compat,
+    file_open = file_open,
+    file_truncate = file_truncate,
+    getprocattr = attributes::getprocattr,
+    getselfattr = attributes::getselfattr,
+    kernel_load_data = sekisho_kernel_load_data,
+    kernel_read_file = sekisho_kernel_read_file,
+    move_mount = move_mount,
+    path_chmod = path_chmod,
+    path_chown = path_chown,
+    path_chroot = path_chroot,
+    path_link = path_link,
+    path_mkdir = path_mkdir,
+    path_mknod = path_mknod,
+    path_rename = path_rename,
+    path_rmdir = path_rmdir,
+    path_symlink = path_symlink,
+    path_truncate = path_truncate,
+    path_unlink = path_unlink,
+    ptrace_access_check = ptrace_access_check,
+    ptrace_traceme = ptrace_traceme,
+    sb_kern_mount = sb_kern_mount,
+    sb_mount = sb_mount,
+    sb_pivotroot = sb_pivotroot,
+    sb_remount = sb_remount,
+    sb_umount = sb_umount,
+    settime = settime,
+    sk_alloc_security = sekisho_sk_alloc_security,
+    sock_graft = sock_graft,
+    socket_bind = socket_bind,
+    socket_connect = socket_connect,
+    socket_create = socket_create,
+    socket_listen = socket_listen,
+    socket_post_create = socket_post_create,
+    socket_recvmsg = socket_recvmsg,
+    socket_sendmsg = socket_sendmsg,
+    socket_sock_rcv_skb = socket_sock_rcv_skb,
+    task_alloc = task_alloc,
+    task_free = task_free,
+    task_kill = task_kill,
+    task_setnice = task_setnice,
+    uring_cmd = uring_cmd,
 );
 
 /// Prepares the empty policy. Called once, from `sekisho_init()`.

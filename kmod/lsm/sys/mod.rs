@@ -2,8 +2,13 @@
 
 //! The layer that speaks C: all `unsafe` of Sekisho, wrapped so that nothing above it can go wrong with memory.
 
+mod attributes;
+pub(crate) mod bprm;
+pub(crate) mod defer;
+pub(crate) mod file;
 pub(crate) mod hook_table;
 pub(crate) mod lock;
+pub(crate) mod net;
 pub(crate) mod open_file;
 pub(crate) mod path;
 mod shims;

@@ -2,12 +2,13 @@
 
 //! Names of files (reference 1.7): the kernel's path, computed in C, made into an encoded name.
 
-use super::shims::{self, PathFacts};
+use super::shims::{self, PathFacts, RawAttributes, RawMount};
 use crate::{Errno, Result};
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_char, c_int, c_void, CStr};
 use core::mem::MaybeUninit;
 use core::ptr::{addr_of, NonNull};
 use kernel::bindings as b;
+use sekisho_core::facts::Attributes;
 use sekisho_core::name::{encode, Name};
 
 /// Space for a name, in two halves: the kernel's path is written into the second, the encoded name into the first.
@@ -17,8 +18,9 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// Enough for names of 2 KiB; longer ones double it.
-    const FIRST: usize = 4096;
+    /// Enough for names of 1 KiB however they are encoded, and for most of 4 KiB; longer ones double it. The C side keeps
+    /// buffers of this size (SEKISHO_BUFFER_SIZE), so that no memory has to be asked for.
+    const FIRST: usize = 8192;
     /// Names may have 128 KiB (reference 1.6), so their encoded form needs at most four times that.
     const LAST: usize = 1 << 20;
 
@@ -28,17 +30,27 @@ impl Buffer {
         NonNull::new(memory.cast()).map(|memory| Buffer { memory, size }).ok_or(Errno::NoMem)
     }
 
+    /// One that is kept.
+    pub(crate) fn small() -> Result<Buffer> {
+        Buffer::new(Buffer::FIRST)
+    }
+
+    /// The whole of it.
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: `memory` has `size` bytes, all initialised, and is borrowed mutably.
+        unsafe { core::slice::from_raw_parts_mut(self.memory.as_ptr(), self.size) }
+    }
+
     fn halves(&mut self) -> (&mut [u8], &mut [u8]) {
-        // SAFETY: `memory` has `size` bytes, all initialised (to zero at first), and is borrowed mutably.
-        let whole = unsafe { core::slice::from_raw_parts_mut(self.memory.as_ptr(), self.size) };
-        whole.split_at_mut_checked(self.size / 2).unwrap_or((&mut [], &mut []))
+        let half = self.size / 2;
+        self.bytes().split_at_mut_checked(half).unwrap_or((&mut [], &mut []))
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: Allocated by `sekisho_buffer_alloc`, freed once.
-        unsafe { shims::sekisho_buffer_free(self.memory.as_ptr().cast()) }
+        unsafe { shims::sekisho_buffer_free(self.memory.as_ptr().cast(), self.size) }
     }
 }
 
@@ -77,6 +89,15 @@ impl<'a> Path<'a> {
         Path { raw: b::path { mnt, dentry }, _lives: core::marker::PhantomData }
     }
 
+    /// # Safety
+    ///
+    /// `mnt` is valid for `'a`.
+    pub(super) unsafe fn mount_root(mnt: *mut b::vfsmount) -> Path<'a> {
+        // SAFETY: By the caller's promise.
+        let dentry = unsafe { shims::sekisho_mount_root(mnt.cast()) }.cast();
+        Path { raw: b::path { mnt, dentry }, _lives: core::marker::PhantomData }
+    }
+
     fn raw(&self) -> *const c_void {
         addr_of!(self.raw).cast()
     }
@@ -91,6 +112,44 @@ impl<'a> Path<'a> {
     pub(crate) fn is_dir(&self) -> bool {
         // SAFETY: `raw` is valid.
         unsafe { shims::sekisho_dentry_is_dir(self.raw.dentry.cast()) }
+    }
+
+    /// Attributes of the object; `None` if it does not exist.
+    pub(crate) fn attributes(&self) -> Option<Attributes> {
+        let mut raw = RawAttributes::default();
+        // SAFETY: `raw` is valid.
+        unsafe { shims::sekisho_path_attributes(self.raw(), &mut raw) }.then(|| raw.into())
+    }
+
+    /// Attributes of the directory that it is in, or will be.
+    pub(crate) fn parent_attributes(&self) -> Option<Attributes> {
+        let mut raw = RawAttributes::default();
+        // SAFETY: `raw` is valid.
+        unsafe { shims::sekisho_parent_attributes(self.raw(), &mut raw) }.then(|| raw.into())
+    }
+
+    /// Whether a mount here would hide another mount.
+    pub(crate) fn conceals(&self) -> bool {
+        // SAFETY: `raw` is valid.
+        unsafe { shims::sekisho_conceals(self.raw()) }
+    }
+
+    /// What is mounted, for move_mount(2).
+    pub(crate) fn mount(&self) -> MountFacts<'_> {
+        let mut out = MaybeUninit::<RawMount>::uninit();
+        // SAFETY: The function fills `out`; its strings live as long as the mount, which the path holds.
+        unsafe {
+            shims::sekisho_describe_mount(self.raw(), out.as_mut_ptr());
+            let out = out.assume_init();
+            MountFacts {
+                kind: text(out.kind),
+                device: text(out.device),
+                attached: out.attached,
+                whole: out.whole,
+                needs_device: out.needs_device,
+                flags: out.flags,
+            }
+        }
     }
 
     /// Computes the name and hands it to `then`.
@@ -150,6 +209,165 @@ impl<'a> Path<'a> {
     }
 }
 
+impl From<RawAttributes> for Attributes {
+    fn from(raw: RawAttributes) -> Attributes {
+        let RawAttributes { ino, uid, gid, major, minor, mode, dev_major, dev_minor } = raw;
+        Attributes { uid, gid, ino, major, minor, mode, dev_major, dev_minor }
+    }
+}
+
+/// What move_mount(2) moves.
+pub(crate) struct MountFacts<'a> {
+    /// Type of the file system.
+    pub(crate) kind: &'a CStr,
+    /// The device as it was named.
+    pub(crate) device: &'a CStr,
+    /// It is in a tree already.
+    pub(crate) attached: bool,
+    /// It shows the whole file system.
+    pub(crate) whole: bool,
+    /// The file system lives on a block device.
+    pub(crate) needs_device: bool,
+    /// `MS_*`
+    pub(crate) flags: u32,
+}
+
+/// # Safety
+///
+/// `text` is null or a string that lives for `'a`.
+pub(super) unsafe fn text<'a>(text: *const c_char) -> &'a CStr {
+    if text.is_null() {
+        return c"";
+    }
+    // SAFETY: By the caller's promise.
+    unsafe { CStr::from_ptr(text) }
+}
+
+/// A path that was looked up and is held.
+pub(crate) struct Found(b::path);
+
+impl Found {
+    /// Looks a name up as the calling task sees it.
+    ///
+    /// # Errors
+    /// There is nothing of that name.
+    pub(crate) fn lookup(name: &CStr, follow: bool) -> Result<Found> {
+        let mut raw = MaybeUninit::<b::path>::uninit();
+        // SAFETY: `raw` is filled if 0 is returned, with references that `Drop` gives back.
+        unsafe {
+            if shims::sekisho_lookup(name.as_ptr(), follow, raw.as_mut_ptr().cast()) != 0 {
+                return Err(Errno::NoEnt);
+            }
+            Ok(Found(raw.assume_init()))
+        }
+    }
+
+    /// The calling task's root directory.
+    pub(crate) fn root() -> Found {
+        let mut raw = MaybeUninit::<b::path>::uninit();
+        // SAFETY: `raw` is always filled, with references that `Drop` gives back.
+        unsafe {
+            shims::sekisho_root(raw.as_mut_ptr().cast());
+            Found(raw.assume_init())
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The references of `raw` are handed over.
+    pub(super) unsafe fn from_raw(raw: b::path) -> Found {
+        Found(raw)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> Path<'_> {
+        // SAFETY: The references are held as long as `self`.
+        unsafe { Path::from_raw(&self.0) }
+    }
+}
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        // SAFETY: Gives back what the constructors took.
+        unsafe { shims::sekisho_put_path(addr_of!(self.0).cast()) }
+    }
+}
+
+/// What kind of file system a name stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FilesystemKind {
+    /// There is none.
+    Unknown,
+    /// It has no device.
+    Free,
+    /// It lives on a block device.
+    OnDevice,
+}
+
+impl FilesystemKind {
+    /// Asks the kernel.
+    pub(crate) fn of(name: &CStr) -> FilesystemKind {
+        // SAFETY: A string.
+        match unsafe { shims::sekisho_filesystem_kind(name.as_ptr()) } {
+            0 => FilesystemKind::Unknown,
+            1 => FilesystemKind::Free,
+            _ => FilesystemKind::OnDevice,
+        }
+    }
+}
+
+/// Major and minor number of a device as mknod passes it.
+pub(crate) fn device_number(dev: u32) -> (u32, u32) {
+    // SAFETY: No requirements.
+    unsafe { (shims::sekisho_dev_major(dev), shims::sekisho_dev_minor(dev)) }
+}
+
+/// Hands an encoded text, such as the content of a symbolic link or the name of a device, to `then`.
+///
+/// # Errors
+/// No memory, or longer than any name.
+pub(crate) fn with_text<R>(text: &[u8], then: impl FnOnce(Name<'_>) -> R) -> Result<R> {
+    let mut size = Buffer::FIRST;
+    loop {
+        let mut buffer = Buffer::new(size)?;
+        if let Some(name) = encode(text, buffer.bytes()) {
+            return Ok(then(name));
+        }
+        if size >= Buffer::LAST {
+            return Err(Errno::NoMem);
+        }
+        size = size.wrapping_mul(2);
+    }
+}
+
+/// A file system whose settings change.
+pub(crate) struct Super<'a>(&'a b::super_block);
+
+impl<'a> Super<'a> {
+    /// # Safety
+    ///
+    /// `sb` is valid for `'a`.
+    pub(super) unsafe fn from_raw(sb: *const b::super_block) -> Super<'a> {
+        // SAFETY: By the caller's promise.
+        Super(unsafe { &*sb })
+    }
+
+    /// `TYPE:/`, the name of its root, which may be mounted anywhere or nowhere.
+    pub(crate) fn with_name<R>(&self, then: impl FnOnce(Name<'_>) -> R) -> Result<R> {
+        let mut raw = Buffer::small()?;
+        let bytes = raw.bytes();
+        let size = c_int::try_from(bytes.len()).unwrap_or(0);
+        // SAFETY: `bytes` has `size` writable bytes.
+        let start = unsafe {
+            shims::sekisho_super_name((self.0 as *const b::super_block).cast(), bytes.as_mut_ptr(), size)
+        };
+        let offset = (start as usize).wrapping_sub(bytes.as_ptr() as usize);
+        let Some(tail) = bytes.get(offset..) else { return Err(Errno::NoMem) };
+        let length = tail.iter().position(|&byte| byte == 0).unwrap_or(tail.len());
+        with_text(tail.get(..length).unwrap_or(&[]), then)
+    }
+}
+
 /// Cuts the component out that is `depth` components before the end, unless `depth` is 0.
 fn self_split(text: &[u8], depth: u32) -> (&[u8], Option<&[u8]>) {
     if depth == 0 {
@@ -177,27 +395,6 @@ fn join<'b>(out: &'b mut [u8], parts: &[&[u8]]) -> Option<Name<'b>> {
     Name::new(out.get(..used)?)
 }
 
-/// The name of the program that an execve was asked for, see `sekisho_program_path()`.
-///
-/// # Safety
-///
-/// `bprm` is valid.
-pub(super) unsafe fn with_program_name<R>(
-    bprm: *const b::linux_binprm,
-    then: impl FnOnce(Name<'_>) -> R,
-) -> Result<R> {
-    let mut raw = MaybeUninit::<b::path>::uninit();
-    // SAFETY: By the caller's promise; the function always fills `raw` and takes references, given back below.
-    let raw = unsafe {
-        shims::sekisho_program_path(bprm.cast(), raw.as_mut_ptr().cast());
-        raw.assume_init()
-    };
-    let result = Path { raw, _lives: core::marker::PhantomData }.with_name(Slash::IfDirectory, then);
-    // SAFETY: Gives back what `sekisho_program_path` took.
-    unsafe { shims::sekisho_put_path(addr_of!(raw).cast()) };
-    result
-}
-
 /// Hands the name of the calling task's executable to `then`. `None` for a kernel thread, and when the name cannot be had.
 pub(crate) fn with_exe_name<R>(then: impl FnOnce(Name<'_>) -> R) -> Option<R> {
     // SAFETY: No requirements; the reference is given back below.
@@ -211,57 +408,4 @@ pub(crate) fn with_exe_name<R>(then: impl FnOnce(Name<'_>) -> R) -> Option<R> {
     // SAFETY: Gives back what `sekisho_exe_file` took; `path` is not used any more.
     unsafe { shims::sekisho_put_file(file) };
     result
-}
-
-/// What `file_open` wants to know of a file.
-pub(crate) struct File<'a>(&'a b::file);
-
-impl<'a> File<'a> {
-    /// # Safety
-    ///
-    /// `file` is valid for `'a`.
-    pub(super) unsafe fn from_raw(file: *mut b::file) -> File<'a> {
-        // SAFETY: By the caller's promise.
-        File(unsafe { &*file })
-    }
-
-    fn raw(&self) -> *const c_void {
-        (self.0 as *const b::file).cast()
-    }
-
-    /// Where it is.
-    pub(crate) fn path(&self) -> Path<'a> {
-        // SAFETY: An open file holds its path.
-        unsafe { Path::from_raw(shims::sekisho_file_path(self.raw()).cast()) }
-    }
-
-    /// `O_*` flags, `__FMODE_EXEC` included.
-    pub(crate) fn flags(&self) -> u32 {
-        // SAFETY: Valid.
-        unsafe { shims::sekisho_file_flags(self.raw()) }
-    }
-
-    /// Type and permissions, as in `i_mode`.
-    pub(crate) fn mode(&self) -> u16 {
-        // SAFETY: Valid.
-        (unsafe { shims::sekisho_file_mode(self.raw()) } & 0xFFFF) as u16
-    }
-
-    /// Whether a stacked file system opened it, below a file that has been judged.
-    pub(crate) fn is_backing(&self) -> bool {
-        // SAFETY: Valid.
-        unsafe { shims::sekisho_file_is_backing(self.raw()) }
-    }
-
-    /// Whether it was made by O_TMPFILE, for which no other hook asks.
-    pub(crate) fn is_tmpfile(&self) -> bool {
-        // SAFETY: Valid.
-        unsafe { shims::sekisho_file_is_tmpfile(self.raw()) }
-    }
-
-    /// Whether the file system truncates it before the hook for that.
-    pub(crate) fn truncates_early(&self) -> bool {
-        // SAFETY: Valid.
-        unsafe { shims::sekisho_file_truncates_early(self.raw()) }
-    }
 }

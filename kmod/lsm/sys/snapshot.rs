@@ -110,9 +110,22 @@ impl Writer {
         ALIVE.fetch_add(1, Ordering::Relaxed);
         let active = node.policy.is_active();
         let old = CURRENT.swap(KBox::into_raw(node), Ordering::AcqRel);
-        crate::hooks::set_active(active);
+        crate::ask::set_active(active);
+        self.keep_ports_back(old);
         retire(old);
         Ok(())
+    }
+}
+
+impl Writer {
+    /// Tells the network which ports it must not choose, if that has changed (reference 3.9). `old` was replaced just now.
+    fn keep_ports_back(&self, old: *mut Node) {
+        // SAFETY: Nobody but this writer, which has not retired it yet, can free it.
+        let before = unsafe { (*old).policy.autobind_ranges() };
+        let now = self.policy().autobind_ranges();
+        if before != now {
+            super::net::set_autobind(now);
+        }
     }
 }
 

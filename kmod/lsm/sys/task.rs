@@ -21,10 +21,19 @@ pub(crate) struct Blob {
     pending: AtomicU32,
     /// `task.state[0]` to `[2]` (reference 0.1), a byte each.
     state: AtomicU32,
+    /// See the constants below.
+    flags: AtomicU32,
 }
 
+/// The program was started as an execute handler.
+const EXECUTE_HANDLER: u32 = 1;
+/// The program that the execve in progress starts is one.
+const BECOMES_EXECUTE_HANDLER: u32 = 2;
+/// The handler itself is being opened.
+const OPENING_HANDLER: u32 = 4;
+
 // SEKISHO_TASK_BLOB in sekisho.h asks for this and for the room to align it.
-const _: () = assert!(size_of::<Blob>() == 24 && align_of::<Blob>() == 8);
+const _: () = assert!(size_of::<Blob>() == 32 && align_of::<Blob>() == 8);
 // The C side fills core's struct in.
 const _: () = assert!(size_of::<Task>() == 44);
 
@@ -82,6 +91,40 @@ impl Blob {
         self.state.store(u32::from_le_bytes([first, second, third, 0]), Ordering::Relaxed);
     }
 
+    fn flag(&self, flag: u32) -> bool {
+        self.flags.load(Ordering::Relaxed) & flag != 0
+    }
+
+    fn set_flag(&self, flag: u32, on: bool) {
+        let flags = self.flags.load(Ordering::Relaxed);
+        self.flags.store(if on { flags | flag } else { flags & !flag }, Ordering::Relaxed);
+    }
+
+    /// Whether the task's program is an execute handler (reference 6.7).
+    pub(crate) fn is_execute_handler(&self) -> bool {
+        self.flag(EXECUTE_HANDLER)
+    }
+
+    /// Says whether it is one.
+    pub(crate) fn set_execute_handler(&self, on: bool) {
+        self.set_flag(EXECUTE_HANDLER, on);
+    }
+
+    /// Whether the program that is about to start is an execute handler.
+    pub(crate) fn becomes_execute_handler(&self) -> bool {
+        self.flag(BECOMES_EXECUTE_HANDLER)
+    }
+
+    /// Says whether it will be one.
+    pub(crate) fn set_becomes_execute_handler(&self, on: bool) {
+        self.set_flag(BECOMES_EXECUTE_HANDLER, on);
+    }
+
+    /// Says whether a handler is being opened.
+    pub(crate) fn set_opening_handler(&self, on: bool) {
+        self.set_flag(OPENING_HANDLER, on);
+    }
+
     /// Remembers or forgets the domain before the execve.
     pub(crate) fn set_pending(&self, previous: Option<DomainId>) {
         if let Some(previous) = previous {
@@ -104,7 +147,99 @@ pub(crate) fn info() -> Task {
     // byte that is a `bool` here.
     unsafe { shims::sekisho_task_info(&mut task) };
     task.state = Blob::current().state();
+    task.execute_handler = Blob::current().is_execute_handler();
     task
+}
+
+/// Whether the calling task is an execute handler.
+pub(crate) fn is_execute_handler() -> bool {
+    Blob::current().is_execute_handler()
+}
+
+/// Whether the calling task opens a handler.
+pub(crate) fn is_opening_handler() -> bool {
+    Blob::current().flag(OPENING_HANDLER)
+}
+
+/// Whether the calling task may make device files.
+pub(crate) fn has_mknod() -> bool {
+    // SAFETY: No requirements.
+    unsafe { shims::sekisho_has_mknod() }
+}
+
+/// # Safety
+///
+/// `task` is valid.
+pub(super) unsafe fn is_same_process(task: *mut b::task_struct) -> bool {
+    // SAFETY: By the caller's promise.
+    unsafe { shims::sekisho_same_process(task.cast()) }
+}
+
+/// Whether a program sent the signal.
+///
+/// # Safety
+///
+/// `info` is one of the kernel's special values or valid.
+pub(super) unsafe fn is_from_user(info: *mut b::kernel_siginfo) -> bool {
+    // SAFETY: By the caller's promise.
+    unsafe { shims::sekisho_signal_is_from_user(info.cast()) }
+}
+
+/// # Safety
+///
+/// `task` is valid.
+pub(super) unsafe fn is_in_execve(task: *mut b::task_struct) -> bool {
+    // SAFETY: By the caller's promise.
+    unsafe { shims::sekisho_task_in_execve(task.cast()) }
+}
+
+/// Whether this runs for a program: no interrupt, no kernel thread.
+pub(crate) fn is_user_task() -> bool {
+    // SAFETY: No requirements.
+    unsafe { shims::sekisho_is_user_task() }
+}
+
+/// `enum sekisho_call`: the system calls that a hook recognises.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// Any other.
+    Other,
+    /// reboot
+    Reboot,
+    /// sethostname, setdomainname
+    Sethostname,
+    /// vhangup
+    Vhangup,
+    /// delete_module
+    DeleteModule,
+    /// adjtimex, clock_adjtime
+    Adjtimex,
+    /// mount_setattr
+    MountSetattr,
+    /// open_tree
+    OpenTree,
+    /// fsconfig
+    Fsconfig,
+}
+
+impl Call {
+    /// The one that the calling task is in.
+    pub(crate) fn current() -> Call {
+        const ALL: [Call; 8] = [
+            Call::Reboot,
+            Call::Sethostname,
+            Call::Vhangup,
+            Call::DeleteModule,
+            Call::Adjtimex,
+            Call::MountSetattr,
+            Call::OpenTree,
+            Call::Fsconfig,
+        ];
+        // SAFETY: A task that runs for a program has saved registers.
+        let number = unsafe { shims::sekisho_call() };
+        let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        place.and_then(|place| ALL.get(place)).copied().unwrap_or(Call::Other)
+    }
 }
 
 /// Sets the state bytes of the calling task that an entry assigns (reference 5.5).

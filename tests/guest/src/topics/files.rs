@@ -99,11 +99,15 @@ fn cases() -> Vec<Case> {
             Op::Rename(b"/tmp/w/full".to_vec(), b"/tmp/w/new".to_vec()),
             &["allow_rename /tmp/w/full/ /tmp/w/new/"],
         ),
+        case(
+            "symlink",
+            Op::Symlink(b"file".to_vec(), b"/tmp/w/new".to_vec()),
+            &["allow_symlink /tmp/w/new if symlink.target=\"file\""],
+        ),
         case("through a link", open("/tmp/w/link/../file", RDONLY, 0), &["allow_read /tmp/w/file"]),
-        // Not asked for: directories, access mode 3 (only good for ioctl), and what this version does not control.
+        // Not asked for: directories, access mode 3 (only good for ioctl).
         case("open a directory", open("/tmp/w/dir", RDONLY, 0), &[]),
         case("open with access mode 3", open("/tmp/w/file", 3, 0), &[]),
-        case("symlink", Op::Symlink(b"file".to_vec(), b"/tmp/w/new".to_vec()), &[]),
     ]
 }
 
@@ -270,7 +274,11 @@ fn execute(tap: &mut Tap, subject: &mut Subject, name: &str) {
                 set_domain(name, profile, &[]);
                 tap.same(&format!("{mode}, execve"), other.errno(&exec), 0);
                 tap.same(&format!("{mode}, the domain after it"), other.domain(), next.clone());
-                let expected: &[&str] = if profile == 1 { &["allow_execute /tmp/w/program"] } else { &[] };
+                let expected: &[&str] = if profile == 1 {
+                    &["allow_execute /tmp/w/program if exec.realpath=\"/tmp/w/program\" exec.argv[0]=\"/tmp/w/program\""]
+                } else {
+                    &[]
+                };
                 tap.same(
                     &format!("{mode}, what is learned"),
                     acls(name),

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use guest::kernel::{self, delete_domain, records, set_domain, stat};
@@ -60,9 +61,17 @@ fn form(tap: &mut Tap, subject: &mut Subject, name: &str) {
         Some(vec![name, "allow_read /tmp/w/file", ""]),
     );
     let header = lines.first().copied().unwrap_or_default();
+    let (Ok(file), Ok(folder)) = (std::fs::metadata("/tmp/w/file"), std::fs::metadata("/tmp/w")) else {
+        return tap.check("the files are there", false, String::new);
+    };
     let expected = format!(
         " profile=3 mode=enforcing (global-pid={pid}) task={{ pid={pid} ppid=1 uid=11 gid=1 euid=12 egid=2 suid=0 sgid=3 \
-         fsuid=11 fsgid=4 state[0]=0 state[1]=0 state[2]=0 type!=execute_handler }}",
+         fsuid=11 fsgid=4 state[0]=0 state[1]=0 state[2]=0 type!=execute_handler }} path1={{ uid=0 gid=0 ino={ino} \
+         major={major} minor={minor} perm=0644 type=file }} path1.parent={{ uid=0 gid=0 ino={parent} perm=0755 }}",
+        ino = file.ino(),
+        major = nix::sys::stat::major(file.dev()),
+        minor = nix::sys::stat::minor(file.dev()),
+        parent = folder.ino(),
         pid = subject.pid()
     );
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or(0);

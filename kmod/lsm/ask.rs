@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! From a question to an errno: decide, record, learn, ask an observer (reference 0.3).
+//!
+//! A hook first asks [`Question::begin`], which costs next to nothing when nobody is to be asked: no active policy, or an item
+//! that is disabled in the task's domain. Only then does it compute names.
+
+use crate::log::{self, Origin};
+use crate::query::{self, Asked, Verdict};
+use crate::sys::snapshot::{self, Reader};
+use crate::sys::{task, NoFs};
+use crate::{exec, stats, Errno, Result};
+use core::sync::atomic::{AtomicBool, Ordering};
+use sekisho_core::engine::{self, decide, Decision};
+use sekisho_core::facts::Facts;
+use sekisho_core::item::Item;
+use sekisho_core::learn::Learned;
+use sekisho_core::policy::{DomainId, Preferences};
+use sekisho_core::profile::Mode;
+use sekisho_core::request::Request;
+use sekisho_core::task::Task;
+
+/// Whether a policy is in force; kept beside the snapshot so that an inactive Sekisho costs next to nothing.
+static ACTIVE: AtomicBool = AtomicBool::new(false);
+
+/// Called whenever a snapshot is published.
+pub(crate) fn set_active(active: bool) {
+    ACTIVE.store(active, Ordering::Relaxed);
+}
+
+/// Whether the policy has been activated.
+#[inline]
+pub(crate) fn is_active() -> bool {
+    ACTIVE.load(Ordering::Relaxed)
+}
+
+/// The mode of an item for the calling task.
+pub(crate) fn mode(item: Item) -> Mode {
+    if !is_active() {
+        return Mode::Disabled;
+    }
+    let reader = snapshot::read();
+    engine::config(&reader, exec::current_domain(&reader), item).mode
+}
+
+/// A request on its way to a decision: it has a mode that asks for one.
+pub(crate) struct Question {
+    mode: Mode,
+    _nofs: NoFs,
+}
+
+impl Question {
+    /// `None` if nothing is to be asked: no policy, a disabled item.
+    #[inline]
+    pub(crate) fn begin(item: Item) -> Option<Question> {
+        Question::of(mode(item))
+    }
+
+    /// The same for a mode that is known.
+    #[inline]
+    pub(crate) fn of(mode: Mode) -> Option<Question> {
+        (mode != Mode::Disabled).then(|| Question { mode, _nofs: NoFs::enter() })
+    }
+
+    /// The mode when the question began.
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Asks about the calling task.
+    pub(crate) fn ask(&self, about: &About<'_>, request: &Request<'_>) -> Result {
+        let task = task::info();
+        answer(&about.facts(&task), request)
+    }
+
+    /// What comes of it. A name that could not be computed denies in enforcing mode (reference 0.3, step 3).
+    pub(crate) fn finish(&self, answer: Result<Result>) -> Result {
+        match answer {
+            Ok(answer) => answer,
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// The question could not be asked: in enforcing mode that is a refusal.
+    pub(crate) fn failed(&self, error: Errno) -> Result {
+        if self.mode != Mode::Enforcing {
+            return Ok(());
+        }
+        stats::FAIL_CLOSED.add();
+        Err(error)
+    }
+}
+
+/// What is known beside the task: the parts of [`Facts`] that a hook has.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct About<'a> {
+    /// The files concerned.
+    pub(crate) objects: Option<&'a dyn sekisho_core::facts::Objects>,
+    /// The content of a symbolic link.
+    pub(crate) symlink_target: Option<sekisho_core::name::Name<'a>>,
+    /// The program being started.
+    pub(crate) exec: Option<&'a dyn sekisho_core::facts::Arguments>,
+}
+
+impl<'a> About<'a> {
+    /// With the task, all facts.
+    pub(crate) fn facts(&self, task: &'a Task) -> Facts<'a> {
+        Facts { task, objects: self.objects, exec: self.exec, symlink_target: self.symlink_target }
+    }
+}
+
+/// What one look at the policy came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Go on.
+    Allowed,
+    /// Refused.
+    Denied,
+    /// An observer may have changed the policy: look again.
+    Again,
+}
+
+/// Decides about a request of the calling task, until there is an answer. Sleeps.
+pub(crate) fn answer(facts: &Facts<'_>, request: &Request<'_>) -> Result {
+    let mut retries = 0;
+    loop {
+        match answer_once(facts, request, retries, Patience::Penalty) {
+            Outcome::Allowed => return Ok(()),
+            Outcome::Denied => return Err(Errno::Perm),
+            Outcome::Again => retries = retries.saturating_add(1),
+        }
+    }
+}
+
+/// Whether a refusal may be followed by the penalty (reference 9.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// It may.
+    Penalty,
+    /// Not for accepted connections, and not while a handler is set up.
+    None,
+}
+
+/// One look: decides, records, learns, asks.
+pub(crate) fn answer_once(
+    facts: &Facts<'_>,
+    request: &Request<'_>,
+    retries: u32,
+    patience: Patience,
+) -> Outcome {
+    let reader = snapshot::read();
+    let domain = exec::current_domain(&reader);
+    let decision = decide(&reader, domain, facts, request);
+    let preferences = reader.preferences(decision.profile);
+    record(&reader, domain, &decision, &preferences, facts, request);
+    // The record shows the old state (reference 5.5).
+    task::set_state(decision.set);
+    // Neither a writer nor an observer may be waited for inside a read section.
+    drop(reader);
+    if decision.learns() {
+        learn(domain, &decision, facts, request);
+    }
+    if decision.allows() {
+        return Outcome::Allowed;
+    }
+    let asked = Asked {
+        origin: &Origin::now(),
+        decision: &decision,
+        preferences: &preferences,
+        facts,
+        domain,
+        may_sleep_penalty: patience == Patience::Penalty,
+        retries,
+    };
+    match query::decide(&asked, request) {
+        Verdict::Allow => Outcome::Allowed,
+        Verdict::Retry => Outcome::Again,
+        Verdict::Deny => {
+            stats::DENIED.add();
+            Outcome::Denied
+        }
+    }
+}
+
+/// Whether the kernel log is to tell of a miss (reference 7.5).
+fn is_verbose(preferences: &Preferences, mode: Mode) -> bool {
+    match mode {
+        Mode::Disabled => false,
+        Mode::Learning => preferences.learning_verbose,
+        Mode::Permissive => preferences.permissive_verbose,
+        Mode::Enforcing => preferences.enforcing_verbose,
+    }
+}
+
+fn record(
+    reader: &Reader,
+    domain: DomainId,
+    decision: &Decision,
+    preferences: &Preferences,
+    facts: &Facts<'_>,
+    request: &Request<'_>,
+) {
+    if !decision.log && (decision.granted || !is_verbose(preferences, decision.mode)) {
+        return;
+    }
+    if let Some(found) = reader.domain(domain) {
+        log::decision(&Origin::now(), decision, preferences, facts, found.name(), request);
+    }
+}
+
+/// Appends what was missed. Learning mode allows whatever comes of it (reference 8.4).
+pub(crate) fn learn(domain: DomainId, decision: &Decision, facts: &Facts<'_>, request: &Request<'_>) {
+    let mut writer = snapshot::write();
+    let Ok(mut edit) = writer.edit() else { return };
+    let full = match edit.learn(domain, facts, request) {
+        Ok(Learned::Added) => false,
+        Ok(Learned::QuotaExceeded) => true,
+        _ => return,
+    };
+    if writer.publish(edit).is_ok() && full && decision.log {
+        if let Some(found) = writer.policy().domain(domain) {
+            let preferences = writer.policy().preferences(decision.profile);
+            let text = b"quota_exceeded";
+            log::event(
+                &Origin::now(),
+                false,
+                decision.mode,
+                decision.profile,
+                &preferences,
+                facts,
+                found.name(),
+                text,
+            );
+        }
+    }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Questions that are asked where nothing may sleep: signals, ptrace, priorities, packets that arrive.
+//!
+//! The decision is made at once; it takes no lock and no memory. What follows from it, the record and learning, is left to be
+//! done on the task's way back to user space (`sekisho_defer` in task.c), so that a program's next call finds it done. What
+//! happens outside of a task goes to a work item. There is no query and no penalty in these places.
+//!
+//! Without memory for that, the record counts as dropped and nothing is learned; the decision stands.
+
+use crate::ask::{answer_once, learn, Outcome, Patience};
+use crate::log::{self, Origin};
+use crate::sys::defer::{self, Head};
+use crate::sys::net::{Sock, Standing};
+use crate::sys::snapshot::{self, Reader};
+use crate::sys::task;
+use crate::{exec, stats, Errno, Result};
+use sekisho_core::address::Address;
+use sekisho_core::capability::Capability;
+use sekisho_core::engine::{self, decide, Decision};
+use sekisho_core::facts::Facts;
+use sekisho_core::item::Item;
+use sekisho_core::policy::DomainId;
+use sekisho_core::profile::Mode;
+use sekisho_core::request::{NetworkOp, Operation, Request};
+use sekisho_core::task::Task;
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub(crate) enum What {
+    /// A capability.
+    Capability(Capability),
+    /// A signal for a process in a domain; `own` if it is the sender's process.
+    Signal {
+        /// Its number.
+        number: u16,
+        /// Where the receiver is.
+        target: DomainId,
+        /// The sender's own process.
+        own: bool,
+    },
+    /// A packet from an address, or a connection.
+    Network {
+        /// What is done.
+        op: NetworkOp,
+        /// The other side.
+        address: Address,
+        /// Its port.
+        port: u16,
+    },
+}
+
+/// Something left to be done.
+#[repr(C)]
+pub(crate) struct Deferred {
+    /// For the C side: where it waits.
+    pub(crate) head: Head,
+    rest: Rest,
+}
+
+enum Rest {
+    /// The decision was made: record and learn.
+    Decided { what: What, task: Task, origin: Origin, domain: DomainId, decision: Decision },
+    /// A connection was accepted: decide.
+    Accepted { sock: Sock, address: Address, port: u16 },
+}
+
+impl What {
+    fn item(&self) -> Item {
+        match self {
+            What::Capability(capability) => capability.item(),
+            What::Signal { .. } => Operation::Signal.item(),
+            What::Network { op, .. } => Operation::Network(*op).item(),
+        }
+    }
+
+    /// Hands the request to `then`; `None` if the receiver's domain is gone.
+    fn with_request<R>(&self, policy: &Reader, then: impl FnOnce(&Request<'_>) -> R) -> Option<R> {
+        Some(match *self {
+            What::Capability(capability) => then(&Request::Capability(capability)),
+            What::Network { op, address, port } => then(&Request::Network { op, address, port }),
+            What::Signal { number, target, .. } => {
+                then(&Request::Signal { number, target: policy.domain(target)?.name() })
+            }
+        })
+    }
+}
+
+/// Answers a question of the calling task.
+pub(crate) fn answer(what: What) -> Result {
+    let reader = snapshot::read();
+    let domain = exec::current_domain(&reader);
+    if engine::config(&reader, domain, what.item()).mode == Mode::Disabled {
+        return Ok(());
+    }
+    let decision = about(&reader, what, domain, &task::info(), Origin::now());
+    task::set_state(decision.set);
+    conclude(&decision)
+}
+
+/// Answers a question of a task that is not running now: what it was like when it last used the socket. What `; set` says
+/// has no effect then.
+pub(crate) fn answer_for(domain: DomainId, task: &Task, what: What) -> Result {
+    let reader = snapshot::read();
+    if engine::config(&reader, domain, what.item()).mode == Mode::Disabled {
+        return Ok(());
+    }
+    // The socket remembers the number that its last user has in his own name space.
+    let origin = Origin { global_pid: task.pid, ..Origin::now() };
+    conclude(&about(&reader, what, domain, task, origin))
+}
+
+fn conclude(decision: &Decision) -> Result {
+    if decision.allows() {
+        return Ok(());
+    }
+    stats::DENIED.add();
+    Err(Errno::Perm)
+}
+
+fn about(reader: &Reader, what: What, domain: DomainId, task: &Task, origin: Origin) -> Decision {
+    let facts = Facts::new(task);
+    let decided = what.with_request(reader, |request| {
+        let mut decision = decide(reader, domain, &facts, request);
+        if let What::Signal { target, own, .. } = what {
+            // To oneself and inside of a domain signals are free, with a grant record (reference 4.11).
+            if own || target == domain {
+                let config = engine::config(reader, domain, what.item());
+                decision = Decision { granted: true, log: config.grant_log, set: [None; 3], ..decision };
+            }
+        }
+        decision
+    });
+    let Some(decision) = decided else {
+        // A process in a domain that is not known: it fails closed.
+        let mode = engine::config(reader, domain, what.item()).mode;
+        return Decision { mode, granted: false, log: false, profile: 0, set: [None; 3] };
+    };
+    if decision.log || decision.learns() {
+        leave(reader, what, domain, task, origin, decision);
+    }
+    decision
+}
+
+/// Leaves record and learning for later. The domains stay until then.
+fn leave(reader: &Reader, what: What, domain: DomainId, task: &Task, origin: Origin, decision: Decision) {
+    let rest = Rest::Decided { what, task: *task, origin, domain, decision };
+    let Some(deferred) = defer::alloc(Deferred { head: Head::new(), rest }) else {
+        stats::RECORDS_LOST.add();
+        return;
+    };
+    what.hold(reader);
+    if let Some(found) = reader.domain(domain) {
+        found.attach();
+    }
+    defer::leave(deferred);
+}
+
+impl What {
+    fn hold(&self, reader: &Reader) {
+        if let What::Signal { target, .. } = self {
+            if let Some(found) = reader.domain(*target) {
+                found.attach();
+            }
+        }
+    }
+
+    fn release(&self, reader: &Reader) {
+        if let What::Signal { target, .. } = self {
+            exec::leave(reader, *target);
+        }
+    }
+}
+
+/// A connection was accepted in the calling task; the hook must not sleep, and nobody hears its refusal. The decision is
+/// made before accept(2) returns to the program, and until then nothing goes through the socket.
+pub(crate) fn accepted(sock: Sock, address: Address, port: u16) {
+    sock.set_standing(Standing::Undecided);
+    let rest = Rest::Accepted { sock: sock.clone(), address, port };
+    let left = defer::alloc(Deferred { head: Head::new(), rest }).map(defer::leave_to_task);
+    if !matches!(left, Some(true)) {
+        // No memory, or no way back to user space: the connection is of no use to anybody.
+        stats::FAIL_CLOSED.add();
+        sock.set_standing(Standing::Refused);
+    }
+}
+
+impl Deferred {
+    /// Does what was left. Sleeps.
+    pub(crate) fn run(self) {
+        match self.rest {
+            Rest::Decided { what, task, origin, domain, decision } => {
+                finish(what, &task, &origin, domain, &decision);
+            }
+            Rest::Accepted { sock, address, port } => decide_accepted(&sock, address, port),
+        }
+    }
+}
+
+fn finish(what: What, task: &Task, origin: &Origin, domain: DomainId, decision: &Decision) {
+    let facts = Facts::new(task);
+    let learned = {
+        let reader = snapshot::read();
+        if let Some(found) = reader.domain(domain) {
+            let preferences = reader.preferences(decision.profile);
+            what.with_request(&reader, |request| {
+                log::decision(origin, decision, &preferences, &facts, found.name(), request);
+            });
+        }
+        decision.learns()
+    };
+    if learned {
+        // The name of the receiver's domain lives in a snapshot, and learning waits for the right to make the next.
+        let target = match what {
+            What::Signal { target, .. } => copy_name(target),
+            _ => None,
+        };
+        match (what, &target) {
+            (What::Signal { number, .. }, Some(name)) => {
+                learn(domain, decision, &facts, &Request::Signal { number, target: name });
+            }
+            (What::Capability(capability), _) => {
+                learn(domain, decision, &facts, &Request::Capability(capability));
+            }
+            (What::Network { op, address, port }, _) => {
+                learn(domain, decision, &facts, &Request::Network { op, address, port });
+            }
+            _ => {}
+        }
+    }
+    let reader = snapshot::read();
+    what.release(&reader);
+    exec::leave(&reader, domain);
+}
+
+fn copy_name(domain: DomainId) -> Option<sekisho_core::mem::Vec<u8>> {
+    let reader = snapshot::read();
+    let mut name = sekisho_core::mem::Vec::new();
+    name.extend_from_slice(reader.domain(domain)?.name()).ok()?;
+    Some(name)
+}
+
+fn decide_accepted(sock: &Sock, address: Address, port: u16) {
+    let task = task::info();
+    let facts = Facts::new(&task);
+    let request = Request::Network { op: NetworkOp::TcpAccept, address, port };
+    let mut retries = 0;
+    loop {
+        match answer_once(&facts, &request, retries, Patience::None) {
+            Outcome::Allowed => return sock.set_standing(Standing::Good),
+            Outcome::Again => retries = retries.wrapping_add(1),
+            Outcome::Denied => {
+                sock.set_standing(Standing::Refused);
+                return sock.abort_accepted();
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * execve: the name of the program, its arguments and environment, and putting
+ * another program in its place.
+ */
+#include <linux/dcache.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/namei.h>
+#include <linux/sched/mm.h>
+#include <linux/security.h>
+
+#include "shims.h"
+
+/* Does this link, pinned by the caller, lead to the inode? Looked up again by its own name, from its own directory. */
+static bool sekisho_link_leads_to(const struct path *link, const struct inode *inode)
+{
+	char *buffer = __getname(), *name;
+	struct path target;
+	bool same = false;
+
+	if (!buffer)
+		return false;
+	name = d_path(link, buffer, PATH_MAX);
+	if (!IS_ERR(name) && !kern_path(name, LOOKUP_FOLLOW, &target)) {
+		same = d_backing_inode(target.dentry) == inode;
+		path_put(&target);
+	}
+	__putname(buffer);
+	return same;
+}
+
+/*
+ * The program of an execve as policy names it: the path given to execve with a
+ * link in its last component not followed (reference 6.2). The look-up happens
+ * after the file was opened, and the caller's directory may change in between.
+ * So the entry found is held, and its name counts only if the entry is the
+ * opened file or a link that leads to it; else, and for a file named by its
+ * descriptor, the name is the path of the opened file. The caller puts @program.
+ */
+void sekisho_program_path(const struct linux_binprm *bprm, struct path *program)
+{
+	sekisho_named_path(bprm->fdpath ? NULL : bprm->filename, bprm->file, program);
+}
+
+/* The same for a file that was opened by a name. */
+void sekisho_named_path(const char *name, const struct file *file, struct path *program)
+{
+	const struct inode *opened = file_inode(file);
+
+	if (name && !kern_path(name, 0, program)) {
+		if (d_backing_inode(program->dentry) == opened ||
+		    (d_is_symlink(program->dentry) && sekisho_link_leads_to(program, opened)))
+			return;
+		path_put(program);
+	}
+	*program = file->f_path;
+	path_get(program);
+}
+
+/* The caller's executable file, or NULL; put it with sekisho_put_file(). */
+struct file *sekisho_exe_file(void)
+{
+	return current->mm ? get_mm_exe_file(current->mm) : NULL;
+}
+
+
+/* The file that is being executed. */
+const struct path *sekisho_bprm_path(const struct linux_binprm *bprm)
+{
+	return &bprm->file->f_path;
+}
+
+/* The file name as it was given to execve. */
+const char *sekisho_bprm_filename(const struct linux_binprm *bprm)
+{
+	return bprm->filename;
+}
+
+/* Where the argument strings begin; the environment's follow them. */
+unsigned long sekisho_bprm_start(const struct linux_binprm *bprm, u32 *argc, u32 *envc)
+{
+	*argc = bprm->argc;
+	*envc = bprm->envc;
+	return bprm->p;
+}
+
+/* Copies @size bytes, all in one page, out of the new program's stack. */
+bool sekisho_bprm_copy(const struct linux_binprm *bprm, unsigned long position, char *out, u32 size)
+{
+	struct page *page;
+	int got;
+
+	mmap_read_lock(bprm->mm);
+	got = get_user_pages_remote(bprm->mm, position, 1, FOLL_FORCE, &page, NULL);
+	mmap_read_unlock(bprm->mm);
+	if (got <= 0)
+		return false;
+	memcpy_from_page(out, page, offset_in_page(position), size);
+	put_page(page);
+	return true;
+}
+
+/* The old environment becomes arguments, the new one is empty. */
+void sekisho_bprm_merge_environment(struct linux_binprm *bprm)
+{
+	bprm->argc += bprm->envc;
+	bprm->envc = 0;
+}
+
+/* Puts an argument in front of all others. */
+int sekisho_bprm_push(struct linux_binprm *bprm, const char *text)
+{
+	int error = copy_string_kernel(text, bprm);
+
+	if (!error)
+		bprm->argc++;
+	return error;
+}
+
+/* Opens a program as execve does. */
+struct file *sekisho_open_program(const char *name)
+{
+	return open_exec(name);
+}
+
+void sekisho_close_program(struct file *file)
+{
+	exe_file_allow_write_access(file);
+	fput(file);
+}
+
+/* Executes @file, which was opened by @name, in place of the program; takes over the reference if there is no error. */
+int sekisho_bprm_replace(struct linux_binprm *bprm, struct file *file, const char *name)
+{
+	int error = bprm_change_interp(name, bprm);
+
+	if (error)
+		return error;
+	swap(bprm->file, file);
+	sekisho_close_program(file);
+	return 0;
+}

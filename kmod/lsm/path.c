@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Files: their names and attributes, and what is to be known of mounts. Rust
+ * never reads a field of a VFS structure itself; no decision is made here.
+ */
+#include <linux/blkdev.h>
+#include <linux/dcache.h>
+#include <linux/fs_struct.h>
+#include <linux/io_uring/cmd.h>
+#include <linux/kdev_t.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/pid_namespace.h>
+#include <linux/proc_fs.h>
+#include <net/sock.h>
+#include <uapi/linux/magic.h>
+#include <uapi/linux/mount.h>
+
+#include "../../fs/mount.h"
+#include "shims.h"
+
+const struct path *sekisho_file_path(const struct file *file)
+{
+	return &file->f_path;
+}
+
+u32 sekisho_file_flags(const struct file *file)
+{
+	return file->f_flags;
+}
+
+/* Type and permissions. */
+u32 sekisho_file_mode(const struct file *file)
+{
+	return file_inode(file)->i_mode;
+}
+
+/* Opened by a stacked file system below a file that the user has opened, and that has been judged. */
+bool sekisho_file_is_backing(const struct file *file)
+{
+	return file->f_mode & FMODE_BACKING;
+}
+
+bool sekisho_file_is_tmpfile(const struct file *file)
+{
+	return file->f_flags & __O_TMPFILE;
+}
+
+/* FUSE and NFSv4 obey O_TRUNC while they open, before the hook for truncation. */
+bool sekisho_file_truncates_early(const struct file *file)
+{
+	unsigned long magic = file_inode(file)->i_sb->s_magic;
+
+	return (file->f_flags & O_TRUNC) && !(file->f_mode & FMODE_CREATED) &&
+	       S_ISREG(file_inode(file)->i_mode) && (magic == FUSE_SUPER_MAGIC || magic == NFS_SUPER_MAGIC);
+}
+
+bool sekisho_dentry_is_dir(const struct dentry *dentry)
+{
+	return d_is_dir(dentry);
+}
+
+bool sekisho_has_mount(const struct path *path)
+{
+	return path->mnt && path->dentry;
+}
+
+/* Does this name, of an entry directly below a procfs root, stand for the calling process? */
+static bool sekisho_is_own_number(struct dentry *dentry)
+{
+	pid_t tgid = task_tgid_nr_ns(current, proc_pid_ns(dentry->d_sb));
+	char text[12];
+	bool same;
+
+	if (!tgid)
+		return false;
+	snprintf(text, sizeof(text), "%d", tgid);
+	spin_lock(&dentry->d_lock);
+	same = !strcmp(dentry->d_name.name, text);
+	spin_unlock(&dentry->d_lock);
+	return same;
+}
+
+/* How many components from the end of the name the caller's own number in procfs stands; 0: it does not. */
+static u32 sekisho_self_depth(const struct path *path)
+{
+	struct dentry *dentry = path->dentry, *root = dentry->d_sb->s_root;
+	u32 depth = 1, found = 0;
+
+	if (dentry->d_sb->s_magic != PROC_SUPER_MAGIC)
+		return 0;
+	rcu_read_lock();
+	while (dentry != path->mnt->mnt_root && dentry != root) {
+		struct dentry *parent = READ_ONCE(dentry->d_parent);
+
+		if (parent == root) {
+			found = sekisho_is_own_number(dentry) ? depth : 0;
+			break;
+		}
+		if (parent == dentry)
+			break;
+		dentry = parent;
+		depth++;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/* TYPE:/way/in/the/file/system */
+static char *sekisho_detached_name(struct dentry *dentry, char *buffer, int size)
+{
+	const char *type = dentry->d_sb->s_type->name;
+	int length = strlen(type);
+	char *name = dentry_path_raw(dentry, buffer, size);
+
+	if (IS_ERR(name))
+		return name;
+	if (name - buffer < length + 1)
+		return ERR_PTR(-ENAMETOOLONG);
+	*--name = ':';
+	name -= length;
+	memcpy(name, type, length);
+	return name;
+}
+
+/*
+ * The unencoded name of a path, written into the end of @buffer (reference 1.7):
+ * a socket's parameters, else what the file system says, else the way to the
+ * root of the mount tree, whatever the caller's own root is. An object that is not
+ * in that tree (lazy unmount, a file handle) gets the type of its file system and
+ * a colon in front of its way to the root of that file system, so that it cannot
+ * be taken for one that is.
+ *
+ * Returns a pointer into @buffer or an ERR_PTR, -ENAMETOOLONG if it is too small.
+ */
+char *sekisho_path_name(const struct path *path, char *buffer, int size, struct sekisho_path_facts *facts)
+{
+	struct dentry *dentry = path->dentry;
+	struct inode *inode = d_backing_inode(dentry);
+	char *name;
+
+	facts->is_dir = inode && S_ISDIR(inode->i_mode);
+	facts->self_depth = 0;
+	if (inode && inode->i_sb->s_magic == SOCKFS_MAGIC && S_ISSOCK(inode->i_mode)) {
+		struct sock *sk;
+		int length;
+
+		/* __sock_release() frees the sock with this lock held. */
+		inode_lock_shared(inode);
+		sk = SOCKET_I(inode)->sk;
+		length = sk ? snprintf(buffer, size, "socket:[family=%u:type=%u:protocol=%u]",
+				   sk->sk_family, sk->sk_type, sk->sk_protocol) :
+			      snprintf(buffer, size, "socket:[unknown]");
+		inode_unlock_shared(inode);
+		return length < size ? buffer : ERR_PTR(-ENAMETOOLONG);
+	}
+	if (dentry->d_op && dentry->d_op->d_dname && (!IS_ROOT(dentry) || dentry != path->mnt->mnt_root))
+		return dentry->d_op->d_dname(dentry, buffer, size);
+	facts->self_depth = sekisho_self_depth(path);
+	name = d_absolute_path(path, buffer, size);
+	if (name == ERR_PTR(-EINVAL))
+		name = sekisho_detached_name(dentry, buffer, size);
+	return name;
+}
+
+void sekisho_put_path(const struct path *path)
+{
+	path_put(path);
+}
+
+void sekisho_put_file(struct file *file)
+{
+	fput(file);
+}
+
+/* The inode's attributes, as the initial user namespace and the host's devices are counted. */
+static void sekisho_read_attributes(const struct inode *inode, struct sekisho_attributes *out)
+{
+	*out = (struct sekisho_attributes){
+		.uid = from_kuid(&init_user_ns, inode->i_uid),
+		.gid = from_kgid(&init_user_ns, inode->i_gid),
+		.ino = inode->i_ino,
+		.major = MAJOR(inode->i_sb->s_dev),
+		.minor = MINOR(inode->i_sb->s_dev),
+		.mode = inode->i_mode,
+	};
+	if (S_ISBLK(inode->i_mode) || S_ISCHR(inode->i_mode)) {
+		out->dev_major = MAJOR(inode->i_rdev);
+		out->dev_minor = MINOR(inode->i_rdev);
+	}
+}
+
+/* False if the object does not exist. */
+bool sekisho_path_attributes(const struct path *path, struct sekisho_attributes *out)
+{
+	const struct inode *inode = d_backing_inode(path->dentry);
+
+	if (!inode)
+		return false;
+	sekisho_read_attributes(inode, out);
+	return true;
+}
+
+/* Of the directory that contains the object; for the root of a mount that is the directory it is mounted in. */
+bool sekisho_parent_attributes(const struct path *path, struct sekisho_attributes *out)
+{
+	struct path place = *path;
+	struct dentry *parent;
+
+	path_get(&place);
+	while (place.dentry == place.mnt->mnt_root && follow_up(&place))
+		;
+	parent = dget_parent(place.dentry);
+	sekisho_read_attributes(d_inode(parent), out);
+	dput(parent);
+	path_put(&place);
+	return true;
+}
+
+u32 sekisho_dev_major(u32 dev)
+{
+	return MAJOR(new_decode_dev(dev));
+}
+
+u32 sekisho_dev_minor(u32 dev)
+{
+	return MINOR(new_decode_dev(dev));
+}
+
+/* The file and the number of a command that io_uring brings to a driver. */
+struct file *sekisho_uring_file(const struct io_uring_cmd *command)
+{
+	return command->file;
+}
+
+u32 sekisho_uring_operation(const struct io_uring_cmd *command)
+{
+	return command->cmd_op;
+}
+
+/* Looks a name up as the caller sees it; put the path with sekisho_put_path(). */
+int sekisho_lookup(const char *name, bool follow, struct path *path)
+{
+	return kern_path(name, follow ? LOOKUP_FOLLOW : 0, path);
+}
+
+/* The caller's root directory; put it with sekisho_put_path(). */
+void sekisho_root(struct path *root)
+{
+	get_fs_root(current->fs, root);
+}
+
+/* 0: no such file system type; 1: it has no device; 2: it lives on a block device. */
+u32 sekisho_filesystem_kind(const char *name)
+{
+	struct file_system_type *type = get_fs_type(name);
+	u32 kind;
+
+	if (!type)
+		return 0;
+	kind = type->fs_flags & FS_REQUIRES_DEV ? 2 : 1;
+	put_filesystem(type);
+	return kind;
+}
+
+/* Would a mount on this place hide another one of the caller's name space? */
+bool sekisho_conceals(const struct path *path)
+{
+	/* A mount on the root of a mount hides that one; only the first mount of all is not on anything. */
+	return path->dentry == path->mnt->mnt_root || path_has_submounts(path);
+}
+
+/* What a mount is that move_mount(2) puts into the tree. */
+void sekisho_describe_mount(const struct path *path, struct sekisho_mount *out)
+{
+	const struct mount *mount = real_mount(path->mnt);
+	const struct super_block *sb = path->mnt->mnt_sb;
+	const struct mnt_namespace *ns = READ_ONCE(mount->mnt_ns);
+
+	*out = (struct sekisho_mount){
+		.type = sb->s_type->name,
+		.device = mount->mnt_devname,
+		.attached = ns && !is_anon_ns(mount->mnt_ns),
+		.whole = path->mnt->mnt_root == sb->s_root,
+		.needs_device = sb->s_type->fs_flags & FS_REQUIRES_DEV,
+		.flags = (sb_rdonly(sb) || (path->mnt->mnt_flags & MNT_READONLY) ? MS_RDONLY : 0) |
+			 (path->mnt->mnt_flags & MNT_NOSUID ? MS_NOSUID : 0) |
+			 (path->mnt->mnt_flags & MNT_NODEV ? MS_NODEV : 0) |
+			 (path->mnt->mnt_flags & MNT_NOEXEC ? MS_NOEXEC : 0),
+	};
+}
+
+struct dentry *sekisho_mount_root(const struct vfsmount *mnt)
+{
+	return mnt->mnt_root;
+}
+
+/* TYPE:/ of a file system, see sekisho_path_name(). */
+char *sekisho_super_name(const struct super_block *sb, char *buffer, int size)
+{
+	return sekisho_detached_name(sb->s_root, buffer, size);
+}

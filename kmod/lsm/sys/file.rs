@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! An open file, as far as hooks want to know it.
+
+use super::path::Path;
+use super::shims;
+use core::ffi::c_void;
+use kernel::bindings as b;
+
+/// A file that is open, or is being opened.
+pub(crate) struct File<'a>(&'a b::file);
+
+impl<'a> File<'a> {
+    /// # Safety
+    ///
+    /// `file` is valid for `'a`.
+    pub(super) unsafe fn from_raw(file: *mut b::file) -> File<'a> {
+        // SAFETY: By the caller's promise.
+        File(unsafe { &*file })
+    }
+
+    fn raw(&self) -> *const c_void {
+        (self.0 as *const b::file).cast()
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> Path<'a> {
+        // SAFETY: An open file holds its path.
+        unsafe { Path::from_raw(shims::sekisho_file_path(self.raw()).cast()) }
+    }
+
+    /// `O_*` flags, `__FMODE_EXEC` included.
+    pub(crate) fn flags(&self) -> u32 {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_file_flags(self.raw()) }
+    }
+
+    /// Type and permissions, as in `i_mode`.
+    pub(crate) fn mode(&self) -> u16 {
+        // SAFETY: Valid.
+        (unsafe { shims::sekisho_file_mode(self.raw()) } & 0xFFFF) as u16
+    }
+
+    /// Whether a stacked file system opened it, below a file that has been judged.
+    pub(crate) fn is_backing(&self) -> bool {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_file_is_backing(self.raw()) }
+    }
+
+    /// The file and the number of a command for a driver that io_uring brings.
+    ///
+    /// # Safety
+    ///
+    /// `command` is valid for `'a`.
+    pub(super) unsafe fn from_uring(command: *const c_void) -> (File<'a>, u32) {
+        // SAFETY: By the caller's promise; the command holds its file.
+        unsafe {
+            let file = File::from_raw(shims::sekisho_uring_file(command).cast());
+            (file, shims::sekisho_uring_operation(command))
+        }
+    }
+
+    /// Whether it was made by O_TMPFILE, for which no other hook asks.
+    pub(crate) fn is_tmpfile(&self) -> bool {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_file_is_tmpfile(self.raw()) }
+    }
+
+    /// Whether the file system truncates it before the hook for that.
+    pub(crate) fn truncates_early(&self) -> bool {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_file_truncates_early(self.raw()) }
+    }
+}
