@@ -134,7 +134,7 @@ fn about(reader: &Reader, what: What, domain: DomainId, task: &Task, origin: Ori
     let Some(decision) = decided else {
         // A process in a domain that is not known: it fails closed.
         let mode = engine::config(reader, domain, what.item()).mode;
-        return Decision { mode, granted: false, log: false, profile: 0, set: [None; 3] };
+        return Decision { mode, granted: false, log: false, profile: 0, set: [None; 3], entry: None };
     };
     if decision.log || decision.learns() {
         leave(reader, what, domain, task, origin, decision);

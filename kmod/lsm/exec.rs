@@ -270,7 +270,7 @@ impl Execution<'_> {
         self.with_facts(|facts| {
             let preferences = snapshot::read().preferences(profile);
             let decision =
-                Decision { mode: config.mode, granted: false, log: false, profile, set: [None; 3] };
+                Decision { mode: config.mode, granted: false, log: false, profile, set: [None; 3], entry: None };
             let asked = Asked {
                 origin: &Origin::now(),
                 decision: &decision,
