@@ -85,11 +85,6 @@ impl Blob {
         [first, second, third]
     }
 
-    /// Whether the task was started as an execute handler (reference 6.7). No task is yet.
-    pub(crate) fn is_execute_handler(&self) -> bool {
-        false
-    }
-
     /// Sets the state bytes.
     pub(crate) fn set_state(&self, state: [u8; 3]) {
         let [first, second, third] = state;
@@ -143,11 +138,6 @@ impl Blob {
 pub(crate) fn in_execve() -> bool {
     // SAFETY: No requirements.
     unsafe { shims::sekisho_in_execve() }
-}
-
-/// Whether the calling task was started as an execute handler (reference 6.7). The flag is set with the handlers.
-pub(crate) fn is_execute_handler() -> bool {
-    Blob::current().is_execute_handler()
 }
 
 /// Credentials and numbers of the calling task.
