@@ -183,16 +183,6 @@ pub(crate) fn answer_once(
     }
 }
 
-/// Whether the kernel log is to tell of a miss (reference 7.5).
-fn is_verbose(preferences: &Preferences, mode: Mode) -> bool {
-    match mode {
-        Mode::Disabled => false,
-        Mode::Learning => preferences.learning_verbose,
-        Mode::Permissive => preferences.permissive_verbose,
-        Mode::Enforcing => preferences.enforcing_verbose,
-    }
-}
-
 fn record(
     reader: &Reader,
     domain: DomainId,
@@ -201,7 +191,7 @@ fn record(
     facts: &Facts<'_>,
     request: &Request<'_>,
 ) {
-    if !decision.log && (decision.granted || !is_verbose(preferences, decision.mode)) {
+    if !decision.log && (decision.granted || !log::is_verbose(preferences, decision.mode)) {
         return;
     }
     if let Some(found) = reader.domain(domain) {

@@ -287,6 +287,16 @@ pub(crate) fn event(
     }
 }
 
+/// Whether the kernel's log is to tell of a miss (reference 7.5).
+pub(crate) fn is_verbose(preferences: &Preferences, mode: Mode) -> bool {
+    match mode {
+        Mode::Disabled => false,
+        Mode::Learning => preferences.learning_verbose,
+        Mode::Permissive => preferences.permissive_verbose,
+        Mode::Enforcing => preferences.enforcing_verbose,
+    }
+}
+
 /// A message in the kernel's log about a request that no entry grants, if the preferences want one (reference 7.5); whether
 /// there is a record does not matter. Not more than a few in a second.
 pub(crate) fn verbose(
@@ -295,13 +305,7 @@ pub(crate) fn verbose(
     last_word: &[u8],
     request: &Request<'_>,
 ) {
-    let wanted = match decision.mode {
-        Mode::Disabled => false,
-        Mode::Learning => preferences.learning_verbose,
-        Mode::Permissive => preferences.permissive_verbose,
-        Mode::Enforcing => preferences.enforcing_verbose,
-    };
-    if decision.granted || !wanted || !files::may_say() {
+    if decision.granted || !is_verbose(preferences, decision.mode) || !files::may_say() {
         return;
     }
     let mut text = Vec::new();

@@ -169,11 +169,11 @@ fn text(
     line: &dyn Fn(&Policy, &mut Vec<u8>) -> Result<(), OutOfMemory>,
 ) -> Result<Vec<u8>, NoRecord> {
     let header = asked.origin.header(asked.decision.mode, asked.decision.profile);
-    let mut request = Vec::new();
     let policy = snapshot::read();
+    let mut request = Vec::new();
     line(&policy, &mut request)?;
-    let domain = policy.domain(asked.domain).map_or(&b""[..], |domain| domain.name());
     let mut text = Vec::new();
+    let domain = policy.domain(asked.domain).map_or(&b""[..], |domain| domain.name());
     audit::note(&mut text, &header, asked.preferences, asked.facts, domain, &request)?;
     text.trim();
     Ok(text)

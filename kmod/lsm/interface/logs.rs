@@ -8,18 +8,22 @@
 
 use super::OpenFile;
 use crate::log::{self, Log};
+use crate::sys::defer;
 use crate::Result;
 use sekisho_core::mem::Vec;
 
 pub(super) fn read_granted(_: &mut OpenFile) -> Result<Vec<u8>> {
+    defer::flush();
     Ok(Log::Grant.pop())
 }
 
 pub(super) fn read_refused(_: &mut OpenFile) -> Result<Vec<u8>> {
+    defer::flush();
     Ok(Log::Reject.pop())
 }
 
 pub(super) fn read_audit(_: &mut OpenFile) -> Result<Vec<u8>> {
+    defer::flush();
     Ok(Log::Audit.pop())
 }
 

@@ -43,6 +43,7 @@ pub(super) fn read(_: &mut OpenFile) -> Result<Vec<u8>> {
     line(b"grant_log_dropped", Log::Grant.dropped().into())?;
     line(b"reject_log_dropped", Log::Reject.dropped().into())?;
     line(b"audit_dropped", Log::Audit.dropped().into())?;
+    line(b"records_lost", stats::RECORDS_LOST.get().into())?;
     line(b"queries", query::asked().into())?;
     Ok(text)
 }

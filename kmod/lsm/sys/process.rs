@@ -53,6 +53,7 @@ impl Process {
         // SAFETY: By the invariant; `struct sekisho_task_info` has the layout of `Task` (sys/task.rs).
         unsafe { sekisho_other_task_info(self.0.as_ptr(), &mut task) };
         task.state = self.blob().state();
+        task.execute_handler = self.blob().is_execute_handler();
         task
     }
 
