@@ -14,7 +14,8 @@
 //! 0 allow_write /etc/mtab
 //! ```
 //!
-//! `overflow` is the number of hits for which there was no counter left. A policy author deletes what stays at 0.
+//! `overflow` is the number of hits for which there was no counter left. A policy author looks at what stays at 0. The counters
+//! come and go with a generation of the policy, which otherwise says what the one before said.
 
 use super::OpenFile;
 use crate::coverage::{lines, Table};
