@@ -3,6 +3,8 @@
 
 mod boot;
 mod conditions;
+mod corpus;
+mod coverage;
 mod domains;
 mod files;
 mod garbage;
@@ -31,6 +33,8 @@ pub fn run(tap: &mut Tap) {
     files::run(tap);
     names::run(tap);
     conditions::run(tap);
+    corpus::run(tap);
+    coverage::run(tap);
     domains::run(tap);
     interface::run(tap);
     manager::run(tap);
