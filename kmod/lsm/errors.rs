@@ -2,7 +2,6 @@
 
 //! The file `errors`: the last lines that an interface file did not accept, each with its place and the reason.
 
-use crate::interface::Kind;
 use crate::{stats, sys::lock::ERRORS};
 use core::mem::take;
 use sekisho_core::mem::{OutOfMemory, Vec};
@@ -44,7 +43,7 @@ impl Errors {
 }
 
 /// Notes that line `line` (from 1) of what was written to `file` was not accepted: at `column` (from 1), for `reason`.
-pub(crate) fn rejected(file: Kind, line: u32, column: u32, reason: &str, text: &[u8]) {
+pub(crate) fn rejected(file: &[u8], line: u32, column: u32, reason: &str, text: &[u8]) {
     stats::REJECTED_LINES.add();
     let mut entry = Vec::new();
     // Without memory the line is lost, but it has been counted.
@@ -55,13 +54,13 @@ pub(crate) fn rejected(file: Kind, line: u32, column: u32, reason: &str, text: &
 
 fn format(
     out: &mut Vec<u8>,
-    file: Kind,
+    file: &[u8],
     line: u32,
     column: u32,
     reason: &str,
     text: &[u8],
 ) -> Result<(), OutOfMemory> {
-    out.put(file.name())?;
+    out.put(file)?;
     out.put(b":")?;
     put_u32(out, line)?;
     out.put(b":")?;

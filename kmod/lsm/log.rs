@@ -1,91 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The queues behind `grant_log` and `reject_log`: bounded, oldest first, one record a read.
+//! What is told about requests: the queues behind `grant_log`, `reject_log` and `audit`, the kernel's audit stream, and the
+//! kernel's own log in verbose mode (reference 7.5, 11).
+//!
+//! A queue keeps what it has and drops what is new: when it holds as many records as the profile of the current domain allows
+//! (`max_grant_log`, `max_reject_log`), or when all queues together would reach the quota `Audit logs` of `meminfo`. Without
+//! a quota each holds [`MAX_BYTES`] at most, because whoever is refused must not fill the memory with refusals. Nothing of
+//! this changes a decision; how many were dropped is in `stat`.
+//!
+//! All functions may sleep.
 
-use crate::sys::lock::{Lock, GRANT_LOG, REJECT_LOG};
+use crate::sys::files::{self, Refusal, Wait};
+use crate::sys::lock::{Lock, AUDIT_LOG, GRANT_LOG, REJECT_LOG};
 use crate::sys::{self, task};
-use core::mem::take;
+use core::mem::{replace, size_of};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use sekisho_core::audit::{self, Header, NoRecord};
 use sekisho_core::engine::Decision;
 use sekisho_core::facts::Facts;
-use sekisho_core::mem::{OutOfMemory, Vec};
+use sekisho_core::mem::Vec;
 use sekisho_core::policy::Preferences;
 use sekisho_core::profile::Mode;
 use sekisho_core::request::Request;
+use sekisho_core::wire;
 
-/// Records held (reference 7.5: the default of max_grant_log and max_reject_log).
-const MAX_RECORDS: usize = 1024;
-/// Bytes held: names may be long, and whoever is refused must not fill the memory with refusals.
+/// Bytes that one queue holds while no quota is set.
 const MAX_BYTES: usize = 2 << 20;
+/// Binary records held; who opens `audit` is there to read them.
+const MAX_AUDIT: u32 = 4096;
 
-/// A ring of records. Its slots are allocated as it first fills and stay.
-pub(crate) struct Queue {
-    slots: Vec<Vec<u8>>,
-    first: usize,
-    used: usize,
-    bytes: usize,
-    dropped: u32,
-}
+/// The quota `Audit logs`, in bytes of all queues; 0: none.
+pub(crate) static LOG_QUOTA: AtomicUsize = AtomicUsize::new(0);
+/// Bytes of all queues.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+/// Open descriptions of `audit`; its queue fills only while there are any.
+static AUDIT_READERS: AtomicU32 = AtomicU32::new(0);
 
-impl Queue {
-    pub(crate) const fn new() -> Queue {
-        Queue { slots: Vec::new(), first: 0, used: 0, bytes: 0, dropped: 0 }
-    }
-
-    /// Appends a record. A full queue keeps what it has and counts the new one as dropped (reference 11.4).
-    fn push(&mut self, record: Vec<u8>) -> Result<(), OutOfMemory> {
-        let at = self.first.wrapping_add(self.used);
-        let wrapped = self.index(at);
-        let bytes = self.bytes.saturating_add(record.capacity_bytes());
-        if self.used >= MAX_RECORDS || bytes > MAX_BYTES {
-            self.dropped = self.dropped.wrapping_add(1);
-            return Ok(());
-        }
-        if self.slots.len() < MAX_RECORDS && at == self.slots.len() {
-            self.slots.push(record)?;
-        } else if let Some(slot) = self.slots.get_mut(wrapped) {
-            *slot = record;
-        }
-        self.used = self.used.wrapping_add(1);
-        self.bytes = bytes;
-        Ok(())
-    }
-
-    /// Takes the oldest record out.
-    pub(crate) fn pop(&mut self) -> Option<Vec<u8>> {
-        if self.used == 0 {
-            return None;
-        }
-        let record = self.slots.get_mut(self.first).map(take);
-        self.first = self.index(self.first.wrapping_add(1));
-        self.used = self.used.wrapping_sub(1);
-        self.bytes = self.bytes.saturating_sub(record.as_ref().map_or(0, Vec::capacity_bytes));
-        if self.used == 0 {
-            self.first = 0;
-        }
-        record
-    }
-
-    /// Records that found no place.
-    pub(crate) fn dropped(&self) -> u32 {
-        self.dropped
-    }
-
-    /// Wraps a position that is less than twice the length round the ring's end.
-    fn index(&self, at: usize) -> usize {
-        if at >= self.slots.len() {
-            at.wrapping_sub(self.slots.len())
-        } else {
-            at
-        }
-    }
-}
-
-/// Who asked, and when.
+/// When and by whom a request was made; taken once, so that all records of one request agree.
+#[derive(Clone, Copy)]
 pub(crate) struct Origin {
     /// Seconds since 1970.
     pub(crate) timestamp: u64,
-    /// Thread id in the initial pid namespace.
+    /// The thread's id in the initial pid namespace.
     pub(crate) global_pid: u32,
 }
 
@@ -95,22 +51,180 @@ impl Origin {
         Origin { timestamp: sys::seconds(), global_pid: task::global_pid() }
     }
 
-    fn header(&self, mode: Mode, profile: u8) -> Header {
+    /// The beginning of a record.
+    pub(crate) fn header(&self, mode: Mode, profile: u8) -> Header {
         Header { timestamp: self.timestamp, global_pid: self.global_pid, mode, profile }
     }
 }
 
-/// Stores what `write` produces, or counts it as dropped when there is no memory: the decision does not depend on it.
-fn append(queue: &Lock<Queue>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), NoRecord>) {
-    let mut record = Vec::new();
-    let written = write(&mut record);
-    let mut queue = queue.lock();
-    if written.is_err() || queue.push(record).is_err() {
-        queue.dropped = queue.dropped.wrapping_add(1);
+/// Records, oldest first: those in `older` from `next` on, then those in `newer`. Nothing moves when one is taken out, and
+/// what is empty gives its memory back.
+pub(crate) struct Queue {
+    older: Vec<Vec<u8>>,
+    next: usize,
+    newer: Vec<Vec<u8>>,
+    bytes: usize,
+    dropped: u32,
+}
+
+/// What a record costs.
+fn cost(record: &Vec<u8>) -> usize {
+    record.capacity_bytes().saturating_add(size_of::<Vec<u8>>())
+}
+
+impl Queue {
+    pub(crate) const fn new() -> Queue {
+        Queue { older: Vec::new(), next: 0, newer: Vec::new(), bytes: 0, dropped: 0 }
+    }
+
+    fn len(&self) -> usize {
+        self.older.len().saturating_sub(self.next).saturating_add(self.newer.len())
+    }
+
+    fn is_full(&self, limit: u32) -> bool {
+        u32::try_from(self.len()).map_or(true, |len| len >= limit)
+    }
+
+    /// Appends a record; false if there is no room for it.
+    fn push(&mut self, limit: u32, record: Vec<u8>) -> bool {
+        let cost = cost(&record);
+        let quota = LOG_QUOTA.load(Ordering::Relaxed);
+        let bytes = self.bytes.saturating_add(cost);
+        if self.is_full(limit) || (quota == 0 && bytes > MAX_BYTES) {
+            return false;
+        }
+        let more = |held: usize| held.checked_add(cost).filter(|held| quota == 0 || *held < quota);
+        if HELD.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            return false;
+        }
+        if self.newer.push(record).is_err() {
+            HELD.fetch_sub(cost, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes = bytes;
+        true
+    }
+
+    /// Takes the oldest record out; an empty one if there is none.
+    fn pop(&mut self) -> Vec<u8> {
+        if self.next >= self.older.len() {
+            self.older = replace(&mut self.newer, Vec::new());
+            self.next = 0;
+        }
+        let Some(record) = self.older.get_mut(self.next).map(take_record) else { return Vec::new() };
+        self.next = self.next.wrapping_add(1);
+        self.bytes = self.bytes.saturating_sub(cost(&record));
+        HELD.fetch_sub(cost(&record), Ordering::Relaxed);
+        if self.next >= self.older.len() {
+            self.older.clear();
+            self.next = 0;
+        }
+        record
+    }
+
+    /// Forgets all records.
+    fn clear(&mut self) {
+        HELD.fetch_sub(self.bytes, Ordering::Relaxed);
+        *self = Queue { dropped: self.dropped, ..Queue::new() };
     }
 }
 
-/// Records a decision, if its profile wants that.
+fn take_record(place: &mut Vec<u8>) -> Vec<u8> {
+    replace(place, Vec::new())
+}
+
+/// The queues.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// Granted requests, as text.
+    Grant,
+    /// Refused ones and events, as text.
+    Reject,
+    /// All of them, as bytes.
+    Audit,
+}
+
+impl Log {
+    fn queue(self) -> (&'static Lock<Queue>, Wait) {
+        match self {
+            Log::Grant => (&GRANT_LOG, Wait::GrantLog),
+            Log::Reject => (&REJECT_LOG, Wait::RejectLog),
+            Log::Audit => (&AUDIT_LOG, Wait::AuditLog),
+        }
+    }
+
+    /// Takes the oldest record out; empty if there is none.
+    pub(crate) fn pop(self) -> Vec<u8> {
+        let (queue, wait) = self.queue();
+        let mut queue = queue.lock();
+        let record = queue.pop();
+        wait.set_queued(queue.len());
+        record
+    }
+
+    /// Records that found no place.
+    pub(crate) fn dropped(self) -> u32 {
+        self.queue().0.lock().dropped
+    }
+
+    /// Stores what `write` produces, or counts it as dropped.
+    fn append(self, limit: u32, write: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), NoRecord>) {
+        let (queue, wait) = self.queue();
+        // A full queue costs no text.
+        let full = queue.lock().is_full(limit);
+        let mut record = Vec::new();
+        let written = !full && write(&mut record).is_ok();
+        record.trim();
+        {
+            let mut queue = queue.lock();
+            // Whoever wanted binary records may be gone.
+            if self == Log::Audit && AUDIT_READERS.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            if !written || !queue.push(limit, record) {
+                queue.dropped = queue.dropped.wrapping_add(1);
+                return;
+            }
+            wait.set_queued(queue.len());
+        }
+        wait.wake();
+    }
+}
+
+/// Bytes that the queues hold.
+pub(crate) fn bytes() -> usize {
+    HELD.load(Ordering::Relaxed)
+}
+
+/// Somebody opened `audit`.
+pub(crate) fn audit_opened() {
+    AUDIT_READERS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Somebody closed it; what nobody will read is forgotten.
+pub(crate) fn audit_closed() {
+    let mut queue = AUDIT_LOG.lock();
+    if AUDIT_READERS.fetch_sub(1, Ordering::Relaxed) == 1 {
+        queue.clear();
+        Wait::AuditLog.set_queued(0);
+    }
+}
+
+fn audit_is_read() -> bool {
+    AUDIT_READERS.load(Ordering::Relaxed) != 0
+}
+
+/// The queue for what was granted or not, and how many records it may hold.
+fn choose(granted: bool, preferences: &Preferences) -> (Log, u32) {
+    if granted {
+        (Log::Grant, preferences.max_grant_log)
+    } else {
+        (Log::Reject, preferences.max_reject_log)
+    }
+}
+
+/// Tells about a decision what its profile wants to be told. Called for every decision in a mode that is not disabled; the
+/// caller may sleep, and may be in a read section.
 pub(crate) fn decision(
     origin: &Origin,
     decision: &Decision,
@@ -119,15 +233,40 @@ pub(crate) fn decision(
     domain: &[u8],
     request: &Request<'_>,
 ) {
-    if decision.log {
-        let header = origin.header(decision.mode, decision.profile);
-        let queue = if decision.granted { &GRANT_LOG } else { &REJECT_LOG };
-        append(queue, |record| audit::record(record, &header, preferences, facts, domain, request));
+    let last =
+        domain.iter().rposition(|byte| *byte == b' ').and_then(|blank| domain.get(blank.wrapping_add(1)..));
+    verbose(decision, preferences, last.unwrap_or(domain), request);
+    if !decision.log {
+        return;
+    }
+    let header = origin.header(decision.mode, decision.profile);
+    let (log, limit) = choose(decision.granted, preferences);
+    log.append(limit, &mut |out| audit::record(out, &header, preferences, facts, domain, request));
+    if audit_is_read() {
+        Log::Audit.append(MAX_AUDIT, &mut |out| {
+            Ok(wire::record(out, &header, decision.granted, preferences, facts, domain, request)?)
+        });
+    }
+    if !decision.granted && files::audit_is_on() {
+        let mut text = Vec::new();
+        if request.print(&mut text).is_ok() {
+            files::audit(&Refusal {
+                mode: decision.mode.word(),
+                profile: decision.profile,
+                global_pid: origin.global_pid,
+                domain,
+                request: &text,
+            });
+        }
     }
 }
 
-/// Records an event of a domain: `use_profile N`, `transition_failed`, `quota_exceeded`, `execute_handler P`.
-#[expect(clippy::too_many_arguments, reason = "these are the parts of a record")]
+/// Records what is not a request: `use_profile N`, `transition_failed`, `quota_exceeded`, `execute_handler P`. `granted`
+/// chooses the queue (reference 11.3).
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of the record, and callers have no two of them together"
+)]
 pub(crate) fn event(
     origin: &Origin,
     granted: bool,
@@ -139,6 +278,39 @@ pub(crate) fn event(
     text: &[u8],
 ) {
     let header = origin.header(mode, profile);
-    let queue = if granted { &GRANT_LOG } else { &REJECT_LOG };
-    append(queue, |record| audit::note(record, &header, preferences, facts, domain, text));
+    let (log, limit) = choose(granted, preferences);
+    log.append(limit, &mut |out| audit::note(out, &header, preferences, facts, domain, text));
+    if audit_is_read() {
+        Log::Audit.append(MAX_AUDIT, &mut |out| {
+            Ok(wire::note(out, &header, granted, preferences, facts, domain, text)?)
+        });
+    }
+}
+
+/// Whether the kernel's log is to tell of a miss (reference 7.5).
+pub(crate) fn is_verbose(preferences: &Preferences, mode: Mode) -> bool {
+    match mode {
+        Mode::Disabled => false,
+        Mode::Learning => preferences.learning_verbose,
+        Mode::Permissive => preferences.permissive_verbose,
+        Mode::Enforcing => preferences.enforcing_verbose,
+    }
+}
+
+/// A message in the kernel's log about a request that no entry grants, if the preferences want one (reference 7.5); whether
+/// there is a record does not matter. Not more than a few in a second.
+pub(crate) fn verbose(
+    decision: &Decision,
+    preferences: &Preferences,
+    last_word: &[u8],
+    request: &Request<'_>,
+) {
+    if decision.granted || !is_verbose(preferences, decision.mode) || !files::may_say() {
+        return;
+    }
+    let mut text = Vec::new();
+    if request.print(&mut text).is_ok() {
+        let action = text.strip_prefix(b"allow_").unwrap_or(&text);
+        files::say(decision.mode == Mode::Enforcing, action, last_word);
+    }
 }

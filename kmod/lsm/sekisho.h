@@ -19,7 +19,7 @@
 #define SEKISHO_LSM_ID LSM_ID_SEKISHO
 
 /* Bytes of the task blob: struct Blob of sys/task.rs, and room to align it. */
-#define SEKISHO_TASK_BLOB (32 + 8)
+#define SEKISHO_TASK_BLOB (48 + 8)
 
 /* Bytes of the buffers for names that are kept: Buffer::FIRST of sys/path.rs. */
 #define SEKISHO_BUFFER_SIZE 8192
@@ -30,7 +30,36 @@ enum sekisho_lock_id {
 	SEKISHO_LOCK_GRANT_LOG,
 	SEKISHO_LOCK_REJECT_LOG,
 	SEKISHO_LOCK_ERRORS,
+	SEKISHO_LOCK_AUDIT_LOG,
+	SEKISHO_LOCK_QUERIES,
+	SEKISHO_LOCK_PREVIOUS,
 	SEKISHO_LOCK_COUNT,
+};
+
+/* Queues that a file can be polled for: Wait of sys/files.rs. */
+enum sekisho_wait_id {
+	SEKISHO_WAIT_GRANT_LOG,
+	SEKISHO_WAIT_REJECT_LOG,
+	SEKISHO_WAIT_AUDIT_LOG,
+	SEKISHO_WAIT_QUERIES,
+	SEKISHO_WAIT_COUNT,
+};
+
+/* What a file is called and who may open it: FileInfo of sys/files.rs. */
+struct sekisho_file_info {
+	const char *name;
+	u32 mode;
+	/* It stands in the directory features. */
+	u32 is_feature;
+	/* One of enum sekisho_wait_id, or SEKISHO_WAIT_COUNT. */
+	u32 wait;
+};
+
+/* A refusal for the kernel's audit stream: Refusal of sys/files.rs. */
+struct sekisho_refusal {
+	const u8 *mode, *domain, *request;
+	u32 mode_size, domain_size, request_size;
+	u32 profile, global_pid;
 };
 
 /* Credentials and identifiers of the calling task: core's struct Task. */
@@ -115,6 +144,8 @@ struct sekisho_sock {
 extern unsigned long sekisho_sock_blob_offset;
 
 /* glue.c */
+/* Set once the hooks are in place: an initcall runs even when lsm= leaves Sekisho out. */
+extern bool sekisho_running;
 void sekisho_lock(u32 id);
 void sekisho_unlock(u32 id);
 int sekisho_read_lock(void);
@@ -123,12 +154,15 @@ void sekisho_wait_for_readers(void);
 void sekisho_schedule_reaper(void);
 void sekisho_flush_reaper(void);
 
-/* The Rust side, called from glue.c. */
+/* The Rust side, called from glue.c and files.c. */
 int sekisho_rs_init(void);
 void sekisho_rs_add_hooks(const struct lsm_id *id);
 void sekisho_rs_reap(void);
 void sekisho_rs_selftest(void);
-int sekisho_rs_open(u32 kind, bool write, void **state);
+bool sekisho_rs_file(u32 index, struct sekisho_file_info *info);
+int sekisho_rs_open(u32 index, bool write, void **state);
+bool sekisho_rs_has_rest(void *state);
+u32 sekisho_rs_queued(u32 wait);
 ssize_t sekisho_rs_read(void *state, unsigned long buffer, size_t count);
 ssize_t sekisho_rs_write(void *state, unsigned long buffer, size_t count);
 void sekisho_rs_release(void *state);

@@ -9,7 +9,7 @@
 //! * [`hooks`] says which question each hook asks, [`ask`] and, where nothing may sleep, [`deferred`] answer it.
 //! * [`exec`] follows programs from domain to domain, with [`program`] and [`handler`].
 //! * [`interface`] is what stands behind the files in `/sys/kernel/security/sekisho/`.
-//! * [`log`], [`errors`] and [`stats`] are what these files tell about the past.
+//! * [`log`], [`errors`] and [`stats`] are what these files tell about the past, [`query`] asks a person before it refuses.
 //!
 //! Nothing in here panics, and an internal failure denies in enforcing mode.
 
@@ -76,4 +76,4 @@ impl From<sekisho_core::edit::EditError> for Errno {
 }
 
 /// What hooks and files return.
-pub(crate) type Result<T = ()> = core::result::Result<T, Errno>;
+pub(crate) type Result<T = (), E = Errno> = core::result::Result<T, E>;

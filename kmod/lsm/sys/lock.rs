@@ -22,6 +22,12 @@ pub(crate) enum LockId {
     RejectLog = 2,
     /// Rejected lines: `errors.rs`.
     Errors = 3,
+    /// Binary records: `log.rs`.
+    AuditLog = 4,
+    /// Questions to an observer: `query.rs`.
+    Queries = 5,
+    /// The policy before the last transaction: [`super::snapshot`].
+    Previous = 6,
 }
 
 /// A value that one task at a time may use. Taking it may sleep.
@@ -87,6 +93,21 @@ pub(crate) static GRANT_LOG: Lock<crate::log::Queue> =
 // SAFETY: As above.
 pub(crate) static REJECT_LOG: Lock<crate::log::Queue> =
     unsafe { Lock::new_unchecked(LockId::RejectLog, crate::log::Queue::new()) };
+
+/// The queue of binary records.
+// SAFETY: As above.
+pub(crate) static AUDIT_LOG: Lock<crate::log::Queue> =
+    unsafe { Lock::new_unchecked(LockId::AuditLog, crate::log::Queue::new()) };
+
+/// The questions that wait for an answer.
+// SAFETY: As above.
+pub(crate) static QUERIES: Lock<crate::query::Queries> =
+    unsafe { Lock::new_unchecked(LockId::Queries, crate::query::Queries::new()) };
+
+/// The policy before the last transaction.
+// SAFETY: As above.
+pub(super) static PREVIOUS: Lock<Option<sekisho_core::policy::Policy>> =
+    unsafe { Lock::new_unchecked(LockId::Previous, None) };
 
 /// The lines that the interface files rejected.
 // SAFETY: As above.

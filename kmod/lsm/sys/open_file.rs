@@ -4,7 +4,8 @@
 //!
 //! The C side holds the open file's mutex during read and write and calls release once, when no call is under way.
 
-use crate::interface::{Kind, OpenFile};
+use super::files::{FileInfo, NO_WAIT};
+use crate::interface::{file_type, OpenFile};
 use crate::{Errno, Result};
 use core::ffi::{c_int, c_void};
 use kernel::alloc::{flags::GFP_KERNEL, KBox};
@@ -47,14 +48,33 @@ fn count(result: Result<usize>) -> isize {
     }
 }
 
+/// Tells the C side about one file; false when there are no more.
+///
+/// # Safety
+///
+/// `info` is writable.
+#[no_mangle]
+unsafe extern "C" fn sekisho_rs_file(index: u32, info: *mut FileInfo) -> bool {
+    let Some(file) = file_type(index) else { return false };
+    let filled = FileInfo {
+        name: file.name.as_ptr(),
+        mode: file.mode.into(),
+        is_feature: file.is_feature.into(),
+        wait: file.wait.map_or(NO_WAIT, |wait| wait as u32),
+    };
+    // SAFETY: By the caller's promise.
+    unsafe { info.write(filled) };
+    true
+}
+
 /// # Safety
 ///
 /// `state` is writable.
 #[no_mangle]
-unsafe extern "C" fn sekisho_rs_open(kind: u32, write: bool, state: *mut *mut c_void) -> c_int {
-    let opened = Kind::from_index(kind)
+unsafe extern "C" fn sekisho_rs_open(index: u32, write: bool, state: *mut *mut c_void) -> c_int {
+    let opened = file_type(index)
         .ok_or(Errno::Inval)
-        .and_then(|kind| OpenFile::open(kind, write))
+        .and_then(|file| OpenFile::open(file, write))
         .and_then(|file| KBox::new(file, GFP_KERNEL).map_err(|_| Errno::NoMem));
     match opened {
         Ok(file) => {
@@ -74,6 +94,17 @@ unsafe extern "C" fn sekisho_rs_read(state: *mut c_void, buffer: usize, size: us
     // SAFETY: By the caller's promise.
     let file = unsafe { &mut *state.cast::<OpenFile>() };
     count(file.read(&mut UserOutput(UserSlice::new(buffer, size).writer())))
+}
+
+/// Whether a record has been read in part.
+///
+/// # Safety
+///
+/// As for `sekisho_rs_read`.
+#[no_mangle]
+unsafe extern "C" fn sekisho_rs_has_rest(state: *mut c_void) -> bool {
+    // SAFETY: By the caller's promise.
+    unsafe { &*state.cast::<OpenFile>() }.has_rest()
 }
 
 /// # Safety

@@ -10,7 +10,7 @@
 //! a read section and only if the snapshot read says that it is not deleted, or is born in the domain of a task that is in it.
 //! So after a grace period a deleted domain that is empty stays empty.
 
-use super::lock::{Guard, WRITER};
+use super::lock::{Guard, PREVIOUS, WRITER};
 use super::{shims, NoFs};
 use crate::{Errno, Result};
 use core::ffi::c_int;
@@ -21,6 +21,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::alloc::{flags::GFP_KERNEL, KBox};
 use sekisho_core::edit::Edit;
 use sekisho_core::policy::Policy;
+use sekisho_core::transaction::TransactionError;
 
 struct Node {
     policy: Policy,
@@ -105,12 +106,15 @@ impl Writer {
 
     /// Makes the changed policy the one that is in force. On an error the old one stays.
     pub(crate) fn publish(&mut self, edit: Edit) -> Result {
-        let node = KBox::new(Node { policy: edit.commit(), next: null_mut() }, GFP_KERNEL)
-            .map_err(|_| Errno::NoMem)?;
+        self.replace(edit.commit())
+    }
+
+    /// Makes a policy the one that is in force; it was made from the current one. On an error the old one stays.
+    pub(crate) fn replace(&mut self, policy: Policy) -> Result {
+        let node = KBox::new(Node { policy, next: null_mut() }, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
         ALIVE.fetch_add(1, Ordering::Relaxed);
-        let active = node.policy.is_active();
         let old = CURRENT.swap(KBox::into_raw(node), Ordering::AcqRel);
-        crate::ask::set_active(active);
+        crate::ask::published(self.policy());
         self.keep_ports_back(old);
         retire(old);
         Ok(())
@@ -127,6 +131,32 @@ impl Writer {
             super::net::set_autobind(now);
         }
     }
+}
+
+impl Writer {
+    /// A policy that says what the current one does, to be kept while others come and go.
+    ///
+    /// It is a snapshot of its own, which shares all parts and which no reader ever sees: so the reaper frees the one
+    /// that is replaced as always, and what is kept costs what changes later.
+    pub(crate) fn copy(&self) -> Result<Policy> {
+        Ok(self.edit()?.commit())
+    }
+
+    /// Keeps a policy as the way back, in place of what was kept before. Only who may change the policy may do this.
+    pub(crate) fn keep(&mut self, policy: Option<Policy>) {
+        let forgotten = core::mem::replace(&mut *PREVIOUS.lock(), policy);
+        drop(forgotten);
+    }
+
+    /// What restoring the kept policy gives; `None` if nothing is kept.
+    pub(crate) fn restored(&self) -> Option<core::result::Result<Policy, TransactionError>> {
+        PREVIOUS.lock().as_ref().map(|previous| self.policy().restore(previous))
+    }
+}
+
+/// Bytes of the kept policy, shared with the current one or not; `None` if nothing is kept.
+pub(crate) fn previous_bytes() -> Option<usize> {
+    PREVIOUS.lock().as_ref().map(Policy::memory)
 }
 
 /// Hands a replaced snapshot to the reaper.
@@ -155,9 +185,9 @@ pub(crate) fn flush_reaper() {
     unsafe { shims::sekisho_flush_reaper() }
 }
 
-/// How many snapshots exist; 1 when nothing waits to be freed.
+/// How many snapshots exist; 1 when nothing waits to be freed and nothing is kept as the way back.
 pub(crate) fn alive() -> u32 {
-    ALIVE.load(Ordering::Relaxed)
+    ALIVE.load(Ordering::Relaxed).wrapping_add(previous_bytes().is_some().into())
 }
 
 /// The reaper's work: frees replaced snapshots, then removes what nobody uses any more from the current one, until there is

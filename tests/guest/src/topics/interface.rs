@@ -122,6 +122,16 @@ fn files(tap: &mut Tap) {
         ("stat", 0o400),
         ("grant_log", 0o400),
         ("reject_log", 0o400),
+        ("audit", 0o400),
+        ("query", 0o600),
+        ("meminfo", 0o600),
+        ("transaction", 0o600),
+        (".domain_status", 0o600),
+        (".process_status", 0o600),
+        (".execute_handler", 0o600),
+        (".transition", 0o200),
+        ("features", 0o755),
+        ("features/policy_language", 0o444),
     ] {
         let found =
             fs::metadata(kernel::path(name)).map(|meta| meta.permissions().mode() & 0o7777).unwrap_or(0);
@@ -139,7 +149,7 @@ fn files(tap: &mut Tap) {
         })
         .unwrap_or_default();
     names.sort();
-    tap.same("how many files", names.len(), 11);
+    tap.same("how many files", names.len(), 20);
     tap.check(
         "version is a number",
         read("version").trim().split('.').all(|part| part.parse::<u32>().is_ok()),
@@ -158,6 +168,9 @@ fn files(tap: &mut Tap) {
         "rejected_lines",
         "grant_log_dropped",
         "reject_log_dropped",
+        "audit_dropped",
+        "queries",
+        "previous_bytes",
     ] {
         tap.check(
             &format!("stat has {key}"),

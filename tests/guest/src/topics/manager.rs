@@ -103,23 +103,36 @@ fn identity(tap: &mut Tap) {
     write("manager", &format!("delete {PROGRAM}"));
 }
 
-/// No policy file takes anything from a stranger, also not nothing (a write of 0 bytes asks "may I?").
+/// No policy file takes anything from a stranger, also not nothing (a write of 0 bytes asks "may I?"). In domain_policy the
+/// right is asked for line by line (reference 10.1), and each line that is dropped is told.
 fn every_file(tap: &mut Tap) {
     let Some(mut subject) = start(tap, PROGRAM) else { return };
     let before = kernel::stat("rejected_lines");
     for (name, text) in [
-        ("domain_policy", "<kernel> /stranger\n"),
         ("exception_policy", "number_group STRANGER 1\n"),
         ("profile", "201-COMMENT=stranger\n"),
         ("manager", "/tmp/x/manager\n"),
         ("activate", "1\n"),
-        ("domain_policy", "garbage\n"),
-        ("domain_policy", ""),
+        ("exception_policy", "garbage\n"),
+        ("exception_policy", ""),
+        ("meminfo", "Policy: 1\n"),
+        ("query", "A0=1\n"),
+        ("transaction", "begin\n"),
+        (".domain_status", "3 <kernel>\n"),
     ] {
         let op = Op::Write(kernel::path(name).into_bytes(), text.into());
         tap.same(&format!("a stranger writes {text:?} to {name}"), subject.errno(&op), EPERM);
     }
     tap.same("what a stranger writes is not even looked at", kernel::stat("rejected_lines"), before);
+    for (text, dropped) in [("<kernel> /stranger\n", 1), ("garbage\n<kernel> /stranger\n", 2), ("", 0)] {
+        let before = kernel::stat("rejected_lines");
+        let op = Op::Write(kernel::path("domain_policy").into_bytes(), text.into());
+        tap.same(&format!("a stranger writes {text:?} to domain_policy"), subject.errno(&op), 0);
+        tap.same("lines dropped", kernel::stat("rejected_lines") - before, dropped);
+        if dropped > 0 {
+            tap.contains("and told why", &kernel::last_error(), "only a manager may change the policy");
+        }
+    }
     tap.lacks_line("no domain came of it", &kernel::read("domain_policy"), "<kernel> /stranger");
     tap.lacks_line("no manager came of it", &kernel::read("manager"), "/tmp/x/manager");
     let mut reads = |name: &str| subject.errno(&Op::Open(kernel::path(name).into_bytes(), 0, 0));

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! From the bytes of writes to lines (reference 10.1): a line may come in pieces, and a last one without its end is dropped
+//! at close.
+
+use super::OpenFile;
+use crate::{errors, Errno, Result};
+use core::mem::take;
+use sekisho_core::edit::EditError;
+use sekisho_core::mem::{OutOfMemory, Vec};
+
+/// The longest line: what one kernel allocation gave in 1.7 (reference 1.6).
+const MAX_LINE: usize = 128 * 1024;
+
+/// The lines of one open description.
+pub(super) struct Lines {
+    /// The beginning of a line whose end has not been written yet.
+    partial: Vec<u8>,
+    /// The rest of the line is skipped: it was too long.
+    skipping: bool,
+    /// Number of the line that is being collected, from 1.
+    number: u32,
+}
+
+impl Lines {
+    pub(super) const fn new() -> Lines {
+        Lines { partial: Vec::new(), skipping: false, number: 1 }
+    }
+
+    fn try_clone(&self) -> Result<Lines, OutOfMemory> {
+        Ok(Lines { partial: self.partial.try_clone()?, ..*self })
+    }
+
+    /// Adds bytes and shows each line that is complete, with its number, until `each` fails.
+    pub(super) fn feed(
+        &mut self,
+        file: &'static [u8],
+        mut bytes: &[u8],
+        each: &mut dyn FnMut(u32, &[u8]) -> Result,
+    ) -> Result {
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            let (line, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+            bytes = rest.get(1..).unwrap_or(&[]);
+            let number = self.number;
+            self.number = self.number.wrapping_add(1);
+            self.collect(line)?;
+            let partial = take(&mut self.partial);
+            if take(&mut self.skipping) {
+                let message = "the line is longer than 131072 bytes; split it";
+                errors::rejected(file, number, 1, message, if partial.is_empty() { line } else { &partial });
+                continue;
+            }
+            each(number, if partial.is_empty() { line } else { &partial })?;
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.collect(bytes)?;
+        if self.partial.is_empty() && !self.skipping {
+            self.partial.extend_from_slice(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Adds to a line of which there is a beginning; one that comes in one piece need not be copied.
+    fn collect(&mut self, bytes: &[u8]) -> Result<(), OutOfMemory> {
+        if self.partial.len().saturating_add(bytes.len()) > MAX_LINE {
+            self.skipping = true;
+        }
+        if !self.skipping && !self.partial.is_empty() {
+            self.partial.extend_from_slice(bytes)?;
+        }
+        Ok(())
+    }
+}
+
+impl OpenFile {
+    /// Shows the lines that `bytes` complete to `each`. If it fails, nothing of these bytes has happened, and nothing
+    /// remembers them.
+    pub(super) fn for_lines(&mut self, bytes: &[u8], each: &mut dyn FnMut(u32, &[u8]) -> Result) -> Result {
+        let before = self.lines.try_clone()?;
+        let result = self.lines.feed(self.file.title(), bytes, each);
+        if result.is_err() {
+            self.lines = before;
+        }
+        result
+    }
+}
+
+/// What became of a line of policy: whether it was accepted. One that was not is noted in `errors`.
+pub(super) fn outcome(
+    title: &'static [u8],
+    number: u32,
+    line: &[u8],
+    result: Result<(), EditError>,
+) -> Result<bool> {
+    match result {
+        Ok(()) => return Ok(true),
+        Err(EditError::OutOfMemory) => return Err(Errno::NoMem),
+        Err(EditError::Quota) => {
+            let message = "the policy would be larger than its memory quota; raise the quota or delete lines";
+            errors::rejected(title, number, 1, message, line);
+        }
+        Err(EditError::Parse(error)) => {
+            errors::rejected(title, number, error.column, error.reason.message(), line);
+        }
+    }
+    Ok(false)
+}
+
+/// A decimal number without sign, as programs write it.
+pub(super) fn number(digits: &[u8]) -> Option<usize> {
+    let number = digits.iter().try_fold(0_usize, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number.checked_mul(10)?.checked_add(digit.into())
+    });
+    number.filter(|_| !digits.is_empty())
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `.transition`: the calling thread asks for another domain without an execve (reference 6.6).
+
+use super::OpenFile;
+use crate::sys::snapshot;
+use crate::{exec, Errno, Result};
+
+/// Name of the current domain and request together, with the NUL byte: from here on it is too long.
+const TOO_LONG: usize = 4086;
+
+/// One write is one request: a text and one NUL byte at its end.
+pub(super) fn write(_: &mut OpenFile, bytes: &[u8]) -> Result {
+    let length = {
+        let policy = snapshot::read();
+        let domain = policy.domain(exec::current_domain(&policy));
+        domain.map_or(0, |domain| domain.name().len())
+    };
+    if bytes.is_empty() || bytes.len().saturating_add(length) >= TOO_LONG {
+        return Err(Errno::NoMem);
+    }
+    match bytes.split_last() {
+        Some((0, text)) if !text.contains(&0) => exec::transit(text),
+        _ => Err(Errno::Inval),
+    }
+}

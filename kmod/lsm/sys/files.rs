@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What `files.c` offers: wait queues, a clock to sleep by, the kernel's log and audit stream.
+
+use super::process::RawTask;
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// `struct sekisho_file_info`.
+#[repr(C)]
+pub(super) struct FileInfo {
+    pub(super) name: *const u8,
+    pub(super) mode: u32,
+    pub(super) is_feature: u32,
+    pub(super) wait: u32,
+}
+
+/// `struct sekisho_refusal`.
+#[repr(C)]
+struct RawRefusal {
+    mode: *const u8,
+    domain: *const u8,
+    request: *const u8,
+    mode_size: u32,
+    domain_size: u32,
+    request_size: u32,
+    profile: u32,
+    global_pid: u32,
+}
+
+extern "C" {
+    fn sekisho_wake(wait: u32);
+    fn sekisho_query_events() -> u32;
+    fn sekisho_query_happened();
+    fn sekisho_query_wait(seen: u32) -> bool;
+    fn sekisho_now() -> u64;
+    fn sekisho_tenths(count: u32) -> u64;
+    fn sekisho_sleep_until(end: u64);
+    fn sekisho_audit_is_on() -> bool;
+    fn sekisho_audit(refusal: *const RawRefusal);
+    fn sekisho_may_say() -> bool;
+    fn sekisho_say(error: bool, request: *const u8, request_size: u32, who: *const u8, who_size: u32);
+    pub(super) fn sekisho_find_task(pid: u32, global: bool) -> *mut RawTask;
+    pub(super) fn sekisho_put_task(task: *mut RawTask);
+    pub(super) fn sekisho_other_task_info(task: *mut RawTask, info: *mut sekisho_core::task::Task);
+    pub(super) fn sekisho_other_exe_file(task: *mut RawTask) -> *mut c_void;
+}
+
+/// Queues that a file can be polled for; `enum sekisho_wait_id` of `sekisho.h`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Wait {
+    /// Records of granted requests.
+    GrantLog = 0,
+    /// Records of refused requests.
+    RejectLog = 1,
+    /// Binary records.
+    AuditLog = 2,
+    /// Questions to an observer.
+    Queries = 3,
+}
+
+/// What stands for "no queue" in [`FileInfo`].
+pub(super) const NO_WAIT: u32 = 4;
+
+/// How much is in each queue, so that poll need not take its lock.
+static QUEUED: [AtomicU32; NO_WAIT as usize] =
+    [AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0)];
+
+impl Wait {
+    /// Tells those who poll how much is in the queue. The caller holds the queue's lock, so that the numbers come in order.
+    pub(crate) fn set_queued(self, count: usize) {
+        if let Some(queued) = QUEUED.get(self as usize) {
+            queued.store(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Release);
+        }
+    }
+
+    /// Wakes those who poll. Called after [`Self::set_queued`], without the queue's lock.
+    pub(crate) fn wake(self) {
+        // SAFETY: The number is one of the C enum's.
+        unsafe { sekisho_wake(self as u32) }
+    }
+}
+
+/// Called by poll.
+#[no_mangle]
+extern "C" fn sekisho_rs_queued(wait: u32) -> u32 {
+    QUEUED.get(wait as usize).map_or(0, |queued| queued.load(Ordering::Acquire))
+}
+
+/// The clock of waits and penalties: it goes on whatever signals come (quirk Q20).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Time(u64);
+
+impl Time {
+    /// So many tenths of a second from now.
+    pub(crate) fn after(tenths: u32) -> Time {
+        // SAFETY: No requirements.
+        Time(unsafe { sekisho_now().saturating_add(sekisho_tenths(tenths)) })
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_past(self) -> bool {
+        // SAFETY: No requirements.
+        unsafe { sekisho_now() >= self.0 }
+    }
+
+    /// Sleeps until then; ends early only if the task is being killed.
+    pub(crate) fn sleep(self) {
+        // SAFETY: The caller may sleep.
+        unsafe { sekisho_sleep_until(self.0) }
+    }
+}
+
+/// How many events there were that may end the wait of a query.
+pub(crate) fn query_events() -> u32 {
+    // SAFETY: No requirements.
+    unsafe { sekisho_query_events() }
+}
+
+/// Says that there was one: an answer, or the last observer is gone.
+pub(crate) fn query_happened() {
+    // SAFETY: No requirements.
+    unsafe { sekisho_query_happened() }
+}
+
+/// Sleeps a tenth of a second, or until there were more events than `seen`. False if the task is being killed.
+pub(crate) fn query_wait(seen: u32) -> bool {
+    // SAFETY: The caller may sleep.
+    unsafe { sekisho_query_wait(seen) }
+}
+
+fn size(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(0)
+}
+
+/// A refused request, for the kernel's audit stream.
+pub(crate) struct Refusal<'a> {
+    pub(crate) mode: &'a [u8],
+    pub(crate) profile: u8,
+    pub(crate) global_pid: u32,
+    pub(crate) domain: &'a [u8],
+    pub(crate) request: &'a [u8],
+}
+
+/// Whether somebody wants the kernel's audit stream.
+pub(crate) fn audit_is_on() -> bool {
+    // SAFETY: No requirements.
+    unsafe { sekisho_audit_is_on() }
+}
+
+/// Writes one line into the kernel's audit stream; it is lost if there is no room.
+pub(crate) fn audit(refusal: &Refusal<'_>) {
+    let raw = RawRefusal {
+        mode: refusal.mode.as_ptr(),
+        domain: refusal.domain.as_ptr(),
+        request: refusal.request.as_ptr(),
+        mode_size: size(refusal.mode),
+        domain_size: size(refusal.domain),
+        request_size: size(refusal.request),
+        profile: refusal.profile.into(),
+        global_pid: refusal.global_pid,
+    };
+    // SAFETY: The slices live until the call returns, and nothing keeps them.
+    unsafe { sekisho_audit(&raw) }
+}
+
+/// Whether the kernel's log has room for another message of ours.
+pub(crate) fn may_say() -> bool {
+    // SAFETY: No requirements.
+    unsafe { sekisho_may_say() }
+}
+
+/// Writes `ERROR: Access REQUEST denied for WHO` into the kernel's log, or `WARNING: ...`.
+pub(crate) fn say(error: bool, request: &[u8], who: &[u8]) {
+    // SAFETY: The slices live until the call returns.
+    unsafe { sekisho_say(error, request.as_ptr(), size(request), who.as_ptr(), size(who)) }
+}
