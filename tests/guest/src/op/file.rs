@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 
+use nix::sys::stat::SFlag;
 use rustix::fs::{AtFlags, FileType, MemfdFlags, Mode, OFlags, RenameFlags, CWD};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -37,8 +38,10 @@ pub fn perform(op: &Op) -> Performed {
             done(rustix::fs::mknodat(CWD, os(path), FileType::RegularFile, bits(*mode), 0))
         }
         Op::Node(path, mode, major, minor) => {
-            let kind = FileType::from_raw_mode((*mode & nix::libc::S_IFMT as u32) as _);
-            done(rustix::fs::mknodat(CWD, os(path), kind, bits(*mode), rustix::fs::makedev(*major, *minor)))
+            let kind = SFlag::from_bits_truncate((*mode & nix::libc::S_IFMT as u32) as _);
+            let mode = nix::sys::stat::Mode::from_bits_truncate((*mode & 0o7777) as _);
+            let device = nix::sys::stat::makedev(u64::from(*major), u64::from(*minor));
+            done(nix::sys::stat::mknod(os(path), kind, mode, device))
         }
         Op::Symlink(target, link) => done(std::os::unix::fs::symlink(os(target), os(link))),
         Op::Chmod(path, mode) => done(rustix::fs::chmod(os(path), bits(*mode))),

@@ -145,6 +145,8 @@ operations! {
     "fork" Fork(op: Inner);
     /// The operation so many times; the answer is the last one's.
     "repeat" Repeat(count: u32, op: Inner);
+    /// The first operation, and if it worked the second; the answer is the last one's.
+    "both" Both(first: Inner, second: Inner);
     /// How many milliseconds the operation takes; the answer is the text "MILLISECONDS ERRNO".
     "time" Time(op: Inner);
     /// setsid
@@ -340,6 +342,7 @@ mod tests {
             Op::ExecWith(b"/x".to_vec(), vec![b"a b".to_vec(), Vec::new()], Vec::new()),
             Op::Chown(b"/x".to_vec(), -1, 5),
             Op::Setsid(),
+            Op::Both(Box::new(Op::Setsid()), Box::new(Op::Both(Box::new(Op::Nice()), Box::new(Op::Close(1))))),
         ] {
             assert_eq!(Op::decode(&op.encode()), Some(op));
         }

@@ -46,6 +46,10 @@ pub fn perform(op: &Op) -> Performed {
         }
         Op::Fork(op) => fork(op),
         Op::Repeat(count, op) => Some(Ok((0..*count).fold(Answer::Errno(-1), |_, _| op.perform()))),
+        Op::Both(first, second) => Some(Ok(match first.perform() {
+            Answer::Errno(errno @ 1..) => Answer::Errno(errno),
+            _ => second.perform(),
+        })),
         Op::Time(op) => {
             let start = Instant::now();
             let errno = op.perform().errno();

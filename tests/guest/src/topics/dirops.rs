@@ -245,8 +245,6 @@ fn conditions(tap: &mut Tap, table: &mut Table) {
         (format!("path1.ino={}", inner.ino()), false),
         (format!("path1.major={major} path1.minor={minor}"), true),
         (format!("path1.major={}", major + 1), false),
-        // Not a device file.
-        ("path1.dev_major=0-999999".to_owned(), false),
         ("path1.parent.uid=0 path1.parent.gid=0 path1.parent.perm=0755".to_owned(), true),
         (format!("path1.parent.ino={work}"), true),
         ("path2.parent.uid=7 path2.parent.gid=8".to_owned(), true),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! ioctl on files, terminals, pipes and sockets (reference 4.7): the object's name and the number.
 
+use std::fs;
+
 use guest::op::Op;
 use guest::subject::EPERM;
 use guest::tap::Tap;
@@ -12,8 +14,14 @@ const PROGRAM: &str = "/tmp/x/ioctls";
 pub fn run(tap: &mut Tap) {
     tap.topic("ioctls");
     with_subject(tap, PROGRAM, |tap, table| {
+        // /dev/ptmx looks for the file system next to it.
+        let made = fs::create_dir_all("/dev/pts");
+        tap.check("there is a folder for terminals", made.is_ok(), || format!("{made:?}"));
+        let empty = Vec::new();
+        table.free(tap, &Op::Mount(b"devpts".to_vec(), b"/dev/pts".to_vec(), b"devpts".to_vec(), 0, empty));
         objects(tap, table);
         ranges(tap, table);
+        table.free(tap, &Op::Umount(b"/dev/pts".to_vec(), 2));
     });
 }
 

@@ -13,7 +13,9 @@ mod ioctls;
 mod lifetime;
 mod logs;
 mod manager;
+mod mounts;
 mod names;
+mod network;
 mod open;
 mod resolver;
 mod stress;
@@ -38,6 +40,8 @@ pub fn run(tap: &mut Tap) {
     dirops::run(tap);
     attributes::run(tap);
     ioctls::run(tap);
+    mounts::run(tap);
+    network::run(tap);
     names::run(tap);
     conditions::run(tap);
     domains::run(tap);
