@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The topics. Each leaves the policy as it found it, so their order does not matter and the last one can check that.
 
+mod audit;
 mod boot;
 mod conditions;
 mod domains;
 mod files;
+mod files_poll;
 mod garbage;
 mod interface;
 mod lifetime;
 mod logs;
 mod manager;
+mod meminfo;
 mod names;
+mod query;
 mod resolver;
+mod status;
 mod stress;
+mod transaction;
 
 use std::fs;
 use std::io;
@@ -35,6 +41,12 @@ pub fn run(tap: &mut Tap) {
     interface::run(tap);
     manager::run(tap);
     logs::run(tap);
+    files_poll::run(tap);
+    audit::run(tap);
+    meminfo::run(tap);
+    status::run(tap);
+    transaction::run(tap);
+    query::run(tap);
     lifetime::run(tap);
     resolver::run(tap);
     stress::run(tap);
