@@ -206,9 +206,12 @@ impl Open {
         Ok(true)
     }
 
-    /// Takes all kept lines again, on top of `policy`.
-    fn again(&self, policy: &Policy) -> Result<Transaction> {
-        let mut transaction = Transaction::begin(policy, self.scope)?;
+    /// Takes all kept lines again, on top of `policy`. A frame of its own: a transaction is large, and one is enough.
+    #[inline(never)]
+    fn again(&mut self, policy: &Policy) -> Result {
+        self.transaction = None;
+        self.transaction = Some(Transaction::begin(policy, self.scope)?);
+        let Some(transaction) = &mut self.transaction else { return Ok(()) };
         let mut cursor = Cursor::default();
         let mut last = None;
         let mut rest: &[u8] = &self.kept;
@@ -225,7 +228,13 @@ impl Open {
             let number = u32::from_le_bytes([*n0, *n1, *n2, *n3]);
             outcome(b"transaction", number, line, transaction.line(file, &mut cursor, line))?;
         }
-        Ok(transaction)
+        Ok(())
+    }
+
+    /// The policy that the transaction makes; a frame of its own as above.
+    #[inline(never)]
+    fn finish(&mut self) -> Option<Result<Policy, TransactionError>> {
+        self.transaction.take().map(Transaction::commit)
     }
 }
 
@@ -241,27 +250,17 @@ fn commit(file: &mut OpenFile, number: u32) -> Result {
             "a line is not accepted and the policy is unchanged; correct the line and write everything again";
         return refuse(number, message, b"commit");
     }
-    let transaction = match open.transaction.take() {
-        Some(transaction) if open.generation == writer.policy().generation() => transaction,
-        stale => {
-            drop(stale);
-            open.again(writer.policy())?
-        }
-    };
-    drop(open);
-    finish(&mut writer, number, transaction)
-}
-
-fn finish(writer: &mut Writer, number: u32, transaction: Transaction) -> Result {
-    match transaction.commit() {
-        Ok(policy) => {
-            let previous = writer.copy()?;
-            writer.replace(policy)?;
-            writer.keep(Some(previous));
-            Ok(())
-        }
-        Err(error) => failed(number, error, b"commit"),
+    if open.generation != writer.policy().generation() {
+        open.again(writer.policy())?;
     }
+    let previous = writer.copy()?;
+    match open.finish() {
+        Some(Ok(policy)) => writer.replace(policy)?,
+        Some(Err(error)) => return failed(number, error, b"commit"),
+        None => return Err(Errno::NoMem),
+    }
+    writer.keep(Some(previous));
+    Ok(())
 }
 
 fn failed(number: u32, error: TransactionError, line: &[u8]) -> Result {

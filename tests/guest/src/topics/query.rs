@@ -40,11 +40,18 @@ pub fn run(tap: &mut Tap) {
 
 /// The next question within two seconds, without its NUL: serial number and text.
 fn question(file: &mut File) -> (String, String) {
-    if !readable(file, 2000) {
-        return (String::new(), "there is no question".into());
-    }
     let mut buffer = vec![0; 16384];
-    let count = file.read(&mut buffer).unwrap_or(0);
+    let mut count = 0;
+    // A read at the end gives nothing, and the next one begins again.
+    for _ in 0..3 {
+        if !readable(file, 2000) {
+            return (String::new(), "there is no question".into());
+        }
+        count = file.read(&mut buffer).unwrap_or(0);
+        if count > 0 {
+            break;
+        }
+    }
     let text = String::from_utf8_lossy(buffer.get(..count).unwrap_or_default()).into_owned();
     let serial =
         text.strip_prefix('Q').and_then(|rest| rest.split_once('-')).map(|(serial, _)| serial.to_owned());

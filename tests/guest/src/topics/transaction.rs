@@ -41,7 +41,7 @@ fn there_and_back(tap: &mut Tap) {
         (has("number_group TX 1"), has("number_group TX 2")),
         (true, true),
     );
-    tap.same("in one step", stat("generation"), generation + 1);
+    tap.check("as a new generation", stat("generation") > generation, || read("stat"));
     tap.check("what is kept is counted", stat("previous_bytes") > 0, || read("stat"));
     tap.same("and a snapshot", settle("snapshots", 2), 2);
     let text = ask(&mut file, "rollback\n");
