@@ -18,7 +18,10 @@ pub fn run(tap: &mut Tap) {
     fresh_work();
     let name = domain_of(PROGRAM);
     match Subject::start(PROGRAM) {
-        Ok(mut subject) => binary(tap, &mut subject, &name),
+        Ok(mut subject) => {
+            binary(tap, &mut subject, &name);
+            kernel_log(tap, &mut subject, &name);
+        }
         Err(e) => tap.check("the subject starts", false, || e.to_string()),
     }
     delete_domain(&name);
@@ -56,6 +59,24 @@ fn binary(tap: &mut Tap, subject: &mut Subject, name: &str) {
     drop(file);
     let again = File::open(kernel::path("audit"));
     tap.check("what nobody read is forgotten", again.is_ok_and(|file| !readable(&file, 0)), String::new);
+}
+
+/// What the kernel's own log says about a refusal: `verbose` (reference 7.5), and the audit stream if it was asked for.
+fn kernel_log(tap: &mut Tap, subject: &mut Subject, name: &str) {
+    set_domain(name, 3, &[]);
+    // Not more than a few messages in five seconds.
+    std::thread::sleep(std::time::Duration::from_millis(5500));
+    tap.same("a refusal", subject.errno(&Op::Open(b"/tmp/w/verbose".to_vec(), 0o101, 0o644)), EPERM);
+    let log = super::boot::kernel_log();
+    let message = "ERROR: Access create /tmp/w/verbose 0644 denied for /tmp/x/audit";
+    tap.check("verbose", log.iter().any(|line| line.contains(message)), || log.join("\n"));
+    if std::fs::read_to_string("/proc/cmdline").is_ok_and(|line| line.contains("audit=1")) {
+        let found = log.iter().find(|line| line.contains("lsm=sekisho profile=3 mode=enforcing granted=no"));
+        tap.check("the audit stream", found.is_some_and(|line| line.contains(" request=")), || {
+            log.join("\n")
+        });
+        println!("# {}", found.cloned().unwrap_or_default());
+    }
 }
 
 fn has(record: &[u8], part: &[u8]) -> bool {

@@ -113,6 +113,9 @@ fn select(tap: &mut Tap, subject: &mut Subject, name: &str) {
 }
 
 fn refusals(tap: &mut Tap) {
+    let wanted = read("features/proc_ccs") == "yes\n";
+    tap.same("/proc/ccs is there if the kernel says so", std::fs::metadata("/proc/ccs").is_ok(), wanted);
+    tap.same("the language", read("features/policy_language"), "1.7\n".to_owned());
     let open = OpenOptions::new().read(true).write(true).open(kernel::path(".execute_handler"));
     tap.same(".execute_handler is for execute handlers", errno(&open), EPERM);
     let long = [vec![b'x'; 4086], vec![0]].concat();
