@@ -2,6 +2,7 @@
 //! The topics. Each leaves the policy as it found it, so their order does not matter and the last one can check that.
 
 mod attributes;
+mod audit;
 mod boot;
 mod conditions;
 mod corpus;
@@ -9,20 +10,25 @@ mod coverage;
 mod dirops;
 mod domains;
 mod files;
+mod files_poll;
 mod garbage;
 mod interface;
 mod ioctls;
 mod lifetime;
 mod logs;
 mod manager;
+mod meminfo;
 mod mounts;
 mod names;
 #[expect(dead_code, reason = "its expectations about receiving are being corrected")]
 mod network;
 mod open;
+mod query;
 mod resolver;
+mod status;
 mod stress;
 mod table;
+mod transaction;
 
 use std::fs;
 use std::io;
@@ -52,6 +58,12 @@ pub fn run(tap: &mut Tap) {
     interface::run(tap);
     manager::run(tap);
     logs::run(tap);
+    files_poll::run(tap);
+    audit::run(tap);
+    meminfo::run(tap);
+    status::run(tap);
+    transaction::run(tap);
+    query::run(tap);
     lifetime::run(tap);
     resolver::run(tap);
     stress::run(tap);
