@@ -8,39 +8,74 @@
 use crate::log::{self, Origin};
 use crate::query::{self, Asked, Verdict};
 use crate::sys::snapshot::{self, Reader};
+use crate::sys::task::Blob;
 use crate::sys::{task, NoFs};
 use crate::{coverage, exec, stats, Errno, Result};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use sekisho_core::engine::{self, decide, Decision};
 use sekisho_core::facts::Facts;
 use sekisho_core::item::Item;
 use sekisho_core::learn::Learned;
-use sekisho_core::policy::{DomainId, Preferences};
+use sekisho_core::policy::{DomainId, Policy, Preferences};
 use sekisho_core::profile::Mode;
 use sekisho_core::request::Request;
 use sekisho_core::task::Task;
 
-/// Whether a policy is in force; kept beside the snapshot so that an inactive Sekisho costs next to nothing.
-static ACTIVE: AtomicBool = AtomicBool::new(false);
+/// The low half of the generation that is in force; 0 while no policy is active. Kept beside the snapshot so that an inactive
+/// Sekisho, and a disabled item, cost next to nothing.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// Called whenever a snapshot is published.
-pub(crate) fn set_active(active: bool) {
-    ACTIVE.store(active, Ordering::Relaxed);
+pub(crate) fn published(policy: &Policy) {
+    GENERATION.store(generation(policy), Ordering::Relaxed);
+}
+
+fn generation(policy: &Policy) -> u32 {
+    // One in four thousand million generations is called by the name of its neighbour.
+    let low = (policy.generation() & 0xFFFF_FFFF) as u32;
+    if policy.is_active() {
+        low.max(1)
+    } else {
+        0
+    }
 }
 
 /// Whether the policy has been activated.
 #[inline]
 pub(crate) fn is_active() -> bool {
-    ACTIVE.load(Ordering::Relaxed)
+    GENERATION.load(Ordering::Relaxed) != 0
 }
 
 /// The mode of an item for the calling task.
+#[inline]
 pub(crate) fn mode(item: Item) -> Mode {
-    if !is_active() {
+    let generation = GENERATION.load(Ordering::Relaxed);
+    if generation == 0 || Blob::current().knows_disabled(generation, item) {
         return Mode::Disabled;
     }
+    look_up(item)
+}
+
+/// The mode as the policy has it. What is disabled for the task is remembered until the policy or the domain changes.
+#[inline(never)]
+fn look_up(item: Item) -> Mode {
     let reader = snapshot::read();
-    engine::config(&reader, exec::current_domain(&reader), item).mode
+    let domain = exec::current_domain(&reader);
+    let mode = engine::config(&reader, domain, item).mode;
+    let blob = Blob::current();
+    if mode == Mode::Disabled && blob.pending().is_none() {
+        let mut asks = [0u32; 3];
+        for item in Item::all() {
+            let number = item as usize;
+            if engine::config(&reader, domain, item).mode != Mode::Disabled {
+                if let Some(bits) = asks.get_mut(number / 32) {
+                    *bits |= 1u32.wrapping_shl((number % 32) as u32);
+                }
+            }
+        }
+        blob.know(generation(&reader), asks);
+    }
+    mode
 }
 
 /// A request on its way to a decision: it has a mode that asks for one.

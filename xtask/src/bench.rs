@@ -12,7 +12,9 @@ use std::process::Command;
 use anyhow::{bail, ensure, Context, Result};
 use clap::Subcommand;
 
+use crate::arch::Arch;
 use crate::cache;
+use crate::kernel_bench;
 use crate::test::cargo;
 
 /// What to measure.
@@ -25,6 +27,12 @@ pub enum What {
         /// Where to write the same figures as JSON.
         #[arg(long)]
         json: Option<PathBuf>,
+    },
+    /// Instructions that Sekisho adds to system calls.
+    Kernel {
+        /// The architecture.
+        #[arg(long, default_value = "arm")]
+        arch: Arch,
     },
 }
 
@@ -41,7 +49,10 @@ struct Figure {
 
 /// Runs it.
 pub fn run(what: What) -> Result<()> {
-    let What::Core { groups, json } = what;
+    let (groups, json) = match what {
+        What::Core { groups, json } => (groups, json),
+        What::Kernel { arch } => return kernel_bench::run(arch),
+    };
     let figures = measure(&groups)?;
     println!("{:>12} {:>12} {:>12}  what", "core", "allocator", "may be");
     for figure in &figures {

@@ -40,6 +40,8 @@ pub fn run_on(arch: Arch) -> Result<()> {
         disk: Some(disk),
         timeout: TIMEOUT,
         reboots: true,
+        cpus: 2,
+        counts: false,
     };
     let mut verdict = Verdict::default();
     let outcome = boot.run(|line| {

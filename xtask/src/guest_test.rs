@@ -70,6 +70,8 @@ pub fn run(arch: Arch, variant: Variant) -> Result<()> {
         disk: None,
         timeout: TIMEOUT,
         reboots: false,
+        cpus: 2,
+        counts: false,
     };
     for case in &BROKEN {
         let mut text = String::new();

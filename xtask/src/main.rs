@@ -18,6 +18,7 @@ mod fuzz;
 mod guest_test;
 mod image;
 mod kernel;
+mod kernel_bench;
 mod objects;
 mod qemu;
 mod shell;

@@ -17,9 +17,6 @@ use anyhow::{bail, Context, Result};
 use crate::arch::Arch;
 use crate::cache;
 
-/// Processors: more than one, so that races have a chance to show.
-const CPUS: &str = "2";
-
 /// Text that only a broken kernel prints.
 const BROKEN: [&str; 7] = [
     "Kernel panic",
@@ -49,6 +46,10 @@ pub struct Boot {
     pub timeout: Duration,
     /// Whether a reboot of the guest starts it again; else it ends QEMU.
     pub reboots: bool,
+    /// Processors: more than one, so that races have a chance to show.
+    pub cpus: u32,
+    /// Whether the guest's clock counts instructions, one in a nanosecond. With one processor only.
+    pub counts: bool,
 }
 
 /// How a boot went that was not broken.
@@ -117,16 +118,20 @@ impl Boot {
         let mut qemu = Command::new(&board.qemu);
         // An x86 kernel patches its own code while it runs. With a thread for each CPU the emulator may still execute the
         // old bytes after the patching is over, which the kernel reports as "Oops: int3"; one thread for all does not.
-        let accelerator = if self.arch == Arch::X86_64 { "tcg,thread=single" } else { "tcg" };
+        let single = self.arch == Arch::X86_64 || self.counts;
+        let accelerator = if single { "tcg,thread=single" } else { "tcg" };
         qemu.args(["-accel", accelerator, "-nographic", "-no-user-config", "-nic", "none"])
             .args(["-M", &board.machine, "-cpu", &board.cpu, "-m", &board.memory.to_string()])
-            .args(["-smp", CPUS])
+            .args(["-smp", &self.cpus.to_string()])
             .args(["-serial", "stdio", "-monitor", "none"])
             .arg("-kernel")
             .arg(&self.kernel)
             .arg("-initrd")
             .arg(&self.initrd)
             .args(["-append", &format!("console={} panic=-1 {}", board.console, self.cmdline)]);
+        if self.counts {
+            qemu.args(["-icount", "shift=0,sleep=off"]);
+        }
         if !self.reboots {
             qemu.arg("-no-reboot");
         }

@@ -27,6 +27,8 @@ pub fn run(arch: Arch) -> Result<()> {
         disk: Some(disk),
         timeout: Duration::MAX,
         reboots: true,
+        cpus: 2,
+        counts: false,
     };
     println!("booting {arch}; `poweroff -f` ends the machine");
     let status =

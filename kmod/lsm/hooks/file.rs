@@ -31,7 +31,12 @@ const S_IFREG: u16 = 0o100_000;
 /// open(2). Creation has asked already, truncation asks afterwards. Directories, and the program that execve opens first, are
 /// not asked for; interpreters and loaders, opened inside execve, are.
 pub(crate) fn open(file: &File<'_>) -> Result {
-    if !ask::is_active() {
+    // Creation by O_TMPFILE has no hook of its own.
+    if ask::mode(Item::Open) == Mode::Disabled
+        && ask::mode(Item::Rewrite) == Mode::Disabled
+        && ask::mode(Item::Create) == Mode::Disabled
+        && ask::mode(Item::Truncate) == Mode::Disabled
+    {
         return Ok(());
     }
     if file.mode() & S_IFMT == S_IFDIR || file.is_backing() {

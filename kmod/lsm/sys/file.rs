@@ -52,6 +52,7 @@ impl<'a> File<'a> {
     /// # Safety
     ///
     /// `command` is valid for `'a`.
+    #[cfg(CONFIG_IO_URING)]
     pub(super) unsafe fn from_uring(command: *const c_void) -> (File<'a>, u32) {
         // SAFETY: By the caller's promise; the command holds its file.
         unsafe {

@@ -57,6 +57,7 @@ unsafe extern "C" fn file_ioctl_compat(raw: *mut b::file, command: c_uint, _argu
     errno(file::ioctl(&unsafe { File::from_raw(raw) }, command))
 }
 
+#[cfg(CONFIG_IO_URING)]
 unsafe extern "C" fn uring_cmd(command: *mut b::io_uring_cmd) -> c_int {
     // SAFETY: See above.
     let (file, number) = unsafe { File::from_uring(command.cast_const().cast()) };
@@ -340,11 +341,11 @@ struct Table<const N: usize>(UnsafeCell<[b::security_hook_list; N]>);
 unsafe impl<const N: usize> Sync for Table<N> {}
 
 macro_rules! hook_table {
-    ($($hook:ident = $function:expr),* $(,)?) => {
-        const HOOK_COUNT: usize = [$(stringify!($hook)),*].len();
+    ($($(#[$condition:meta])* $hook:ident = $function:expr),* $(,)?) => {
+        const HOOK_COUNT: usize = [$($(#[$condition])* stringify!($hook)),*].len();
 
         #[link_section = ".data..ro_after_init"]
-        static HOOKS: Table<HOOK_COUNT> = Table(UnsafeCell::new([$(b::security_hook_list {
+        static HOOKS: Table<HOOK_COUNT> = Table(UnsafeCell::new([$($(#[$condition])* b::security_hook_list {
             // SAFETY: Only the address of the C table is taken.
             scalls: unsafe { addr_of!(b::static_calls_table.$hook) }.cast::<b::lsm_static_call>().cast_mut(),
             hook: b::security_list_options { $hook: Some($function) },
@@ -400,6 +401,7 @@ hook_table!(
     task_free = task_free,
     task_kill = task_kill,
     task_setnice = task_setnice,
+    #[cfg(CONFIG_IO_URING)]
     uring_cmd = uring_cmd,
 );
 

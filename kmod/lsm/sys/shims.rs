@@ -103,7 +103,9 @@ extern "C" {
     pub(super) fn sekisho_parent_attributes(path: *const c_void, out: *mut RawAttributes) -> bool;
     pub(super) fn sekisho_dev_major(dev: u32) -> u32;
     pub(super) fn sekisho_dev_minor(dev: u32) -> u32;
+    #[cfg(CONFIG_IO_URING)]
     pub(super) fn sekisho_uring_file(command: *const c_void) -> *mut c_void;
+    #[cfg(CONFIG_IO_URING)]
     pub(super) fn sekisho_uring_operation(command: *const c_void) -> u32;
     pub(super) fn sekisho_lookup(name: *const c_char, follow: bool, path: *mut c_void) -> c_int;
     pub(super) fn sekisho_root(path: *mut c_void);

@@ -150,9 +150,8 @@ impl Writer {
         let node = Node { policy, counters, next: null_mut() };
         let node = KBox::new(node, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
         ALIVE.fetch_add(1, Ordering::Relaxed);
-        let active = node.policy.is_active();
         let old = CURRENT.swap(KBox::into_raw(node), Ordering::AcqRel);
-        crate::ask::set_active(active);
+        crate::ask::published(self.policy());
         self.keep_ports_back(old);
         retire(old);
         Ok(())

@@ -9,6 +9,7 @@ use super::shims;
 use core::mem::{align_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use kernel::bindings as b;
+use sekisho_core::item::Item;
 use sekisho_core::policy::DomainId;
 use sekisho_core::task::Task;
 
@@ -23,6 +24,11 @@ pub(crate) struct Blob {
     state: AtomicU32,
     /// See the constants below.
     flags: AtomicU32,
+    /// What `asks` is true for: the low half of a generation of the policy. 0: nothing, and no policy that was activated has it
+    /// before four thousand million changes.
+    known: AtomicU32,
+    /// A bit for each profile item that is not disabled.
+    asks: [AtomicU32; 3],
 }
 
 /// The program was started as an execute handler.
@@ -33,7 +39,7 @@ const BECOMES_EXECUTE_HANDLER: u32 = 2;
 const OPENING_HANDLER: u32 = 4;
 
 // SEKISHO_TASK_BLOB in sekisho.h asks for this and for the room to align it.
-const _: () = assert!(size_of::<Blob>() == 32 && align_of::<Blob>() == 8);
+const _: () = assert!(size_of::<Blob>() == 48 && align_of::<Blob>() == 8);
 // The C side fills core's struct in.
 const _: () = assert!(size_of::<Task>() == 44);
 
@@ -68,8 +74,26 @@ impl Blob {
         DomainId::from_bits(self.domain.load(Ordering::Relaxed))
     }
 
+    /// Whether the item was found disabled in this generation of the policy.
+    #[inline]
+    pub(crate) fn knows_disabled(&self, generation: u32, item: Item) -> bool {
+        let item = item as usize;
+        let bit = 1u32.wrapping_shl((item % 32) as u32);
+        self.known.load(Ordering::Relaxed) == generation
+            && self.asks.get(item / 32).is_some_and(|asks| asks.load(Ordering::Relaxed) & bit == 0)
+    }
+
+    /// Remembers which items are not disabled, as bits. Only the task itself may do that.
+    pub(crate) fn know(&self, generation: u32, asks: [u32; 3]) {
+        for (place, bits) in self.asks.iter().zip(asks) {
+            place.store(bits, Ordering::Relaxed);
+        }
+        self.known.store(generation, Ordering::Relaxed);
+    }
+
     /// Puts the task into a domain.
     pub(crate) fn set_domain(&self, domain: DomainId) {
+        self.known.store(0, Ordering::Relaxed);
         self.domain.store(domain.to_bits(), Ordering::Relaxed);
     }
 
@@ -127,6 +151,8 @@ impl Blob {
 
     /// Remembers or forgets the domain before the execve.
     pub(crate) fn set_pending(&self, previous: Option<DomainId>) {
+        // An execve in progress may fail, and then another domain counts.
+        self.known.store(0, Ordering::Relaxed);
         if let Some(previous) = previous {
             self.previous.store(previous.to_bits(), Ordering::Relaxed);
         }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The guest tests: started as the real init behind sekisho-init, prints TAP, powers off.
 //!
-//! `--is-active` only tells whether a policy is active; the harness boots broken policies with it.
+//! `--is-active` only tells whether a policy is active; the harness boots broken policies with it. `--cost` measures.
 
+mod cost;
 mod topics;
 
 use guest::tap::Tap;
@@ -14,7 +15,10 @@ fn main() {
         subject::serve();
         return;
     }
-    if std::env::args().any(|argument| argument == "--is-active") {
+    let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    if has("--cost") {
+        cost::run();
+    } else if has("--is-active") {
         println!("# active: {}", kernel::read("activate").trim());
     } else {
         let mut tap = Tap::default();
