@@ -155,9 +155,11 @@ operations! {
     "unshare" Unshare(flags: u32);
     /// kill; signal 0 only asks
     "kill" Kill(pid: i32, signal: i32);
-    /// pidfd_open and pidfd_send_signal
-    "pidfd-signal" PidfdSignal(pid: i32, signal: i32);
-    /// pthread_kill of the own thread (tgkill)
+    /// pidfd_open
+    "pidfd" Pidfd(slot: u32, pid: i32);
+    /// pidfd_send_signal
+    "pidfd-signal" PidfdSignal(slot: u32, signal: i32);
+    /// raise, which is tgkill of the own thread
     "raise" Raise(signal: i32);
     /// A signal is blocked from now on: it stays pending, which /proc shows.
     "block" Block(signal: i32);

@@ -20,6 +20,7 @@ const NEWNS: u32 = 0x20000;
 const SIGCONT: i32 = 18;
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
+const EACCES: i32 = 13;
 const EINVAL: i32 = 22;
 
 pub fn run(tap: &mut Tap) {
@@ -154,7 +155,7 @@ fn machine(table: &Table) -> Vec<Case> {
     vec![
         case("kill of oneself", Op::Kill(own, SIGCONT), kill),
         case("tgkill of oneself", Op::Raise(SIGCONT), kill),
-        case("pidfd_send_signal", Op::PidfdSignal(own, SIGCONT), kill),
+        case("pidfd_send_signal", Op::PidfdSignal(1, SIGCONT), kill).before(&[Op::Pidfd(1, own)]),
         case("sethostname", Op::Hostname(b"guest".to_vec()), &["allow_capability SYS_SETHOSTNAME"])
             .before(&[Op::Hostname(b"before".to_vec())])
             .happened(|| {
@@ -169,7 +170,7 @@ fn machine(table: &Table) -> Vec<Case> {
         case("nice", Op::Nice(), &["allow_capability SYS_NICE"]),
         case("setpriority", Op::Setpriority(), &["allow_capability SYS_NICE"]),
         case("reboot", Op::Reboot(), &["allow_capability SYS_REBOOT"]),
-        case("init_module", Op::InitModule(b"no module".to_vec()), &["allow_capability use_kernel_module"])
+        case("init_module", Op::InitModule(vec![b'x'; 4096]), &["allow_capability use_kernel_module"])
             .answers(ENOEXEC),
         case("finit_module", Op::FinitModule(1), &["allow_capability use_kernel_module"])
             .before(&[Op::Hold(1, FILE.to_vec(), 0, 0)])
@@ -212,12 +213,12 @@ fn tracing(tap: &mut Tap, table: &mut Table) {
             let pid = peer.pid() as i32;
             let memory: Vec<u8> = format!("/proc/{pid}/mem").into();
             let allowed = &["allow_capability SYS_PTRACE"][..];
-            for (name, op) in [
-                ("PTRACE_ATTACH", Op::Attach(pid)),
-                ("memory for writing", Op::Open(memory.clone(), 2, 0)),
-                ("memory for reading", Op::Open(memory, 0, 0)),
+            for (name, op, errno) in [
+                ("PTRACE_ATTACH", Op::Attach(pid), EPERM),
+                ("memory for writing", Op::Open(memory.clone(), 2, 0), EACCES),
+                ("memory for reading", Op::Open(memory, 0, 0), EACCES),
             ] {
-                table.judge(tap, name, &["allow_capability SYS_KILL"], &op, EPERM);
+                table.judge(tap, name, &["allow_capability SYS_KILL"], &op, errno);
                 tap.same(&format!("{name}: the record"), requests("reject_log"), vec![allowed[0].to_owned()]);
                 table.judge(tap, name, allowed, &op, 0);
             }

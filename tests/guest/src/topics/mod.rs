@@ -3,21 +3,28 @@
 
 mod attributes;
 mod boot;
+mod capabilities;
 mod conditions;
 mod dirops;
 mod domains;
+mod exec;
 mod files;
 mod garbage;
+mod handlers;
 mod interface;
 mod ioctls;
 mod lifetime;
 mod logs;
 mod manager;
+mod modes;
 mod mounts;
 mod names;
 mod network;
+mod newmounts;
 mod open;
 mod resolver;
+mod signals;
+mod states;
 mod stress;
 mod table;
 
@@ -42,6 +49,13 @@ pub fn run(tap: &mut Tap) {
     ioctls::run(tap);
     mounts::run(tap);
     network::run(tap);
+    capabilities::run(tap);
+    signals::run(tap);
+    exec::run(tap);
+    handlers::run(tap);
+    newmounts::run(tap);
+    states::run(tap);
+    modes::run(tap);
     names::run(tap);
     conditions::run(tap);
     domains::run(tap);
