@@ -10,7 +10,7 @@ use crate::query::{self, Asked, Verdict};
 use crate::sys::snapshot::{self, Reader};
 use crate::sys::task::Blob;
 use crate::sys::{task, NoFs};
-use crate::{exec, stats, Errno, Result};
+use crate::{coverage, exec, stats, Errno, Result};
 use core::sync::atomic::{AtomicU32, Ordering};
 use sekisho_core::engine::{self, decide, Decision};
 use sekisho_core::facts::Facts;
@@ -186,6 +186,7 @@ pub(crate) fn answer_once(
     let reader = snapshot::read();
     let domain = exec::current_domain(&reader);
     let decision = decide(&reader, domain, facts, request);
+    coverage::count(&reader, domain, &decision, request.operation());
     let preferences = reader.preferences(decision.profile);
     record(&reader, domain, &decision, &preferences, facts, request);
     // The record shows the old state (reference 5.5).

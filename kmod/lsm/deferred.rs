@@ -14,7 +14,7 @@ use crate::sys::defer::{self, Head};
 use crate::sys::net::{Sock, Standing};
 use crate::sys::snapshot::{self, Reader};
 use crate::sys::task;
-use crate::{exec, stats, Errno, Result};
+use crate::{coverage, exec, stats, Errno, Result};
 use sekisho_core::address::Address;
 use sekisho_core::capability::Capability;
 use sekisho_core::engine::{self, decide, Decision};
@@ -122,6 +122,7 @@ fn about(reader: &Reader, what: What, domain: DomainId, task: &Task, origin: Ori
     let facts = Facts::new(task);
     let decided = what.with_request(reader, |request| {
         let mut decision = decide(reader, domain, &facts, request);
+        coverage::count(reader, domain, &decision, request.operation());
         if let What::Signal { target, own, .. } = what {
             // To oneself and inside of a domain signals are free, with a grant record (reference 4.11).
             if own || target == domain {
@@ -134,7 +135,7 @@ fn about(reader: &Reader, what: What, domain: DomainId, task: &Task, origin: Ori
     let Some(decision) = decided else {
         // A process in a domain that is not known: it fails closed.
         let mode = engine::config(reader, domain, what.item()).mode;
-        return Decision { mode, granted: false, log: false, profile: 0, set: [None; 3] };
+        return Decision { mode, granted: false, log: false, profile: 0, set: [None; 3], entry: None };
     };
     if decision.log || decision.learns() {
         leave(reader, what, domain, task, origin, decision);

@@ -269,8 +269,14 @@ impl Execution<'_> {
     fn may_create(&self, config: Config, profile: u8, name: &[u8]) -> bool {
         self.with_facts(|facts| {
             let preferences = snapshot::read().preferences(profile);
-            let decision =
-                Decision { mode: config.mode, granted: false, log: false, profile, set: [None; 3] };
+            let decision = Decision {
+                mode: config.mode,
+                granted: false,
+                log: false,
+                profile,
+                set: [None; 3],
+                entry: None,
+            };
             let asked = Asked {
                 origin: &Origin::now(),
                 decision: &decision,

@@ -4,7 +4,7 @@
  *
  * Everything here is a macro of the kernel that Rust cannot expand: DEFINE_LSM,
  * DEFINE_SRCU, DEFINE_MUTEX. What happens behind the hooks is in Rust
- * (hooks.rs), the files below /sys/kernel/security/sekisho/ are in files.c.
+ * (hooks/), the files below /sys/kernel/security/sekisho/ are in files.c.
  */
 #define pr_fmt(fmt) "sekisho: " fmt
 

@@ -26,12 +26,13 @@ const PROGRAMS: [(&str, &[&str]); 4] = [
 ];
 
 /// What the programs are made from.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "Cargo.toml",
     "Cargo.lock",
     "kmod/core",
     "android-init",
     "uid-resolver",
+    "tests/corpus",
     "tests/guest",
     "tests/scenarios",
 ];

@@ -12,6 +12,8 @@ use crate::{kernel, qemu};
 
 /// The longest time for one boot.
 const TIMEOUT: Duration = Duration::from_secs(300);
+/// The same with everything that a debug kernel checks.
+const SLOW: Duration = Duration::from_secs(3600);
 
 /// A boot with something wrong: the policy folder, more options, and what the console must say.
 struct Broken {
@@ -57,8 +59,8 @@ const BROKEN: [Broken; 4] = [
     },
 ];
 
-/// Runs all guest tests for `arch`; an error means that one failed.
-pub fn run(arch: Arch, variant: Variant) -> Result<()> {
+/// Runs all guest tests for `arch`; an error means that one failed. `modules` is the kernel's `lsm=`.
+pub fn run(arch: Arch, variant: Variant, modules: &str) -> Result<()> {
     let kernel = kernel::build(arch, variant)?;
     let initrd = image::build(arch, Flavour::Test)?;
     let boot = |name: &str, options: &str| qemu::Boot {
@@ -66,9 +68,9 @@ pub fn run(arch: Arch, variant: Variant) -> Result<()> {
         name: name.into(),
         kernel: kernel.clone(),
         initrd: initrd.clone(),
-        cmdline: format!("loglevel=4 lsm=sekisho rdinit=/sbin/sekisho-init {options}"),
+        cmdline: format!("loglevel=4 lsm={modules} rdinit=/sbin/sekisho-init {options}"),
         disk: None,
-        timeout: TIMEOUT,
+        timeout: if variant == Variant::Full { TIMEOUT } else { SLOW },
         reboots: false,
         cpus: 2,
         counts: false,
@@ -97,23 +99,46 @@ pub fn run(arch: Arch, variant: Variant) -> Result<()> {
         }
         println!("{arch}: boot {} failed as it should ({:.1} s)", case.name, outcome.took.as_secs_f32());
     }
+    judge(&boot("guest-tests", TESTS), arch)
+}
+
+/// The whole test program as the real init.
+const TESTS: &str =
+    "sekisho.policy=/usr/lib/sekisho/policies/guest sekisho.init=/usr/lib/sekisho/guest-tests";
+
+/// Boots and judges the TAP on the console.
+fn judge(boot: &qemu::Boot, arch: Arch) -> Result<()> {
     let mut tap = Tap::default();
-    let outcome = boot(
-        "guest-tests",
-        "sekisho.policy=/usr/lib/sekisho/policies/guest sekisho.init=/usr/lib/sekisho/guest-tests",
-    )
-    .run(|line| {
+    let outcome = boot.run(|line| {
         if tap.read(line) {
             println!("{arch}: {line}");
         }
     })?;
     let count = tap.judge()?;
     println!(
-        "{arch}: {count} guest tests passed ({:.1} s); console: {}",
+        "{arch}: {count} {} passed ({:.1} s); console: {}",
+        boot.name,
         outcome.took.as_secs_f32(),
         outcome.log.display()
     );
     Ok(())
+}
+
+/// Boots the test program for one purpose: `--faults`, `--replace SECONDS`.
+pub fn special(arch: Arch, variant: Variant, name: &str, options: &str, cpus: u32) -> Result<()> {
+    let boot = qemu::Boot {
+        arch,
+        name: name.into(),
+        kernel: kernel::build(arch, variant)?,
+        initrd: image::build(arch, Flavour::Test)?,
+        cmdline: format!("loglevel=4 lsm=sekisho rdinit=/sbin/sekisho-init {TESTS} {options}"),
+        disk: None,
+        timeout: SLOW,
+        reboots: false,
+        cpus,
+        counts: false,
+    };
+    judge(&boot, arch)
 }
 
 /// The verdict of a TAP stream that stands between other lines of the console.

@@ -13,6 +13,7 @@ mod cpio;
 mod demo;
 mod device;
 mod differential;
+mod frames;
 mod fuzz;
 mod guest_test;
 mod image;

@@ -3,7 +3,7 @@
 //!
 //! A panic in a hook would kill a task that holds locks of the file system, so no object may even refer to a function that
 //! panics. On 32-bit ARM a 64-bit division is a call of a run-time function that the kernel does not have, except for the one
-//! that our patch provides to Rust's core library.
+//! that our patch provides to Rust's core library; and no function may take much of the stack (`frames.rs`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use anyhow::{ensure, Context, Result};
 
 use crate::arch::Arch;
 use crate::cache;
+use crate::frames;
 use crate::tools;
 
 /// Parts of the (demangled) names of functions that panic.
@@ -35,6 +36,7 @@ pub fn check(arch: Arch, build: &Path) -> Result<()> {
     let folder = build.join("security/sekisho");
     let mut text = 0;
     let mut data = 0;
+    let mut largest = None;
     let objects = objects(&folder)?;
     for needed in ["sekisho_core.o", "sekisho.o"] {
         ensure!(
@@ -52,12 +54,18 @@ pub fn check(arch: Arch, build: &Path) -> Result<()> {
             "{object} ({arch}) refers to what kernel objects of Sekisho must not use: {}",
             found.join(", ")
         );
+        if arch == Arch::Arm {
+            largest = largest.max(frames::check(&path)?.map(|(name, bytes)| (bytes, name)));
+        }
         let sizes = cache::run_quietly(Command::new(tools::llvm("size")).arg(&path))?;
         let mut numbers = sizes.lines().nth(1).unwrap_or_default().split_whitespace().map(str::parse::<u64>);
         text += numbers.next().and_then(Result::ok).unwrap_or(0);
         data += numbers.flatten().take(2).sum::<u64>();
     }
     println!("objects {arch}: no panic, no foreign division; text {text} bytes, data and bss {data} bytes");
+    if let Some((bytes, name)) = largest {
+        println!("objects {arch}: {bytes} bytes of stack at most in one function ({name})");
+    }
     Ok(())
 }
 

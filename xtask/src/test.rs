@@ -22,6 +22,27 @@ pub enum What {
         /// Which kernel.
         #[arg(long, default_value = "full")]
         variant: Variant,
+        /// The security modules, for the kernel's lsm=.
+        #[arg(long, default_value = "sekisho")]
+        lsm: String,
+    },
+    /// Allocations fail one after the other; on the debug kernel.
+    Faults {
+        /// The architecture.
+        #[arg(long)]
+        arch: Arch,
+    },
+    /// The policy is replaced in a loop under load on four processors.
+    Replace {
+        /// The architecture.
+        #[arg(long)]
+        arch: Arch,
+        /// Which kernel.
+        #[arg(long, default_value = "full")]
+        variant: Variant,
+        /// For how long.
+        #[arg(long, default_value_t = 300)]
+        seconds: u32,
     },
     /// What `ci/test` runs.
     All,
@@ -30,7 +51,11 @@ pub enum What {
 /// Runs it.
 pub fn run(what: What) -> Result<()> {
     match what {
-        What::Guest { arch, variant } => guest_test::run(arch, variant),
+        What::Guest { arch, variant, lsm } => guest_test::run(arch, variant, &lsm),
+        What::Faults { arch } => guest_test::special(arch, Variant::Debug, "faults", "-- --faults", 2),
+        What::Replace { arch, variant, seconds } => {
+            guest_test::special(arch, variant, "replace", &format!("-- --replace {seconds}"), 4)
+        }
         What::All => all(),
     }
 }
@@ -72,7 +97,10 @@ fn all() -> Result<()> {
             format!("kernel objects {arch}"),
             Box::new(move || objects::check(arch, &kernel::build_dir(arch, Variant::Full)?)),
         ));
-        steps.push((format!("guest tests {arch}"), Box::new(move || guest_test::run(arch, Variant::Full))));
+        steps.push((
+            format!("guest tests {arch}"),
+            Box::new(move || guest_test::run(arch, Variant::Full, "sekisho")),
+        ));
     }
     steps.push(("the story on qemu-arm".into(), Box::new(demo::run)));
 

@@ -19,6 +19,15 @@ use crate::record;
 use crate::records::{Records, Tail};
 use crate::request::Class;
 
+/// An entry of a domain in one snapshot.
+///
+/// The entry keeps it in the snapshots that follow, until entries of the domain are deleted: then the list may be made anew,
+/// with other numbers, and an entry that is added may get the number of one that was the last. What belongs to an entry
+/// for longer goes by its key ([`crate::domain::Domain::entry_key`]).
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(sekisho_kernel), derive(Debug))]
+pub struct EntryId(pub(crate) u32);
+
 /// The entries.
 pub(crate) struct AclList {
     pub(crate) seed: u64,
@@ -82,8 +91,20 @@ impl AclList {
     }
 
     /// All entries in list order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.records.iter().filter_map(|record| Entry::read(record.bytes, record.shared.as_ref()))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (EntryId, Entry<'_>)> {
+        self.records.iter().filter_map(|record| {
+            Some((EntryId(record.number), Entry::read(record.bytes, record.shared.as_ref())?))
+        })
+    }
+
+    /// What an entry says, apart from its bits, as a number: its place in this snapshot does not count.
+    pub(crate) fn key(&self, id: EntryId) -> Option<u64> {
+        let record = self.records.get(id.0)?;
+        let [class, _, _, args @ ..] = record.bytes else {
+            return None;
+        };
+        let condition = record.shared.as_ref().map_or(0, |condition| u64::from(condition.hash()) | CONDITION);
+        Some(hash::bytes(hash::step(hash::step(self.seed, u64::from(*class)), condition), args))
     }
 
     /// Bytes of memory of the list, without its conditions, which are shared.
@@ -382,6 +403,8 @@ pub(crate) const SIGNAL: u64 = 0x12;
 pub(crate) const NETWORK: u64 = 0x13;
 const ADDRESS: u64 = 0x14;
 const HANDLER: u64 = 0x15;
+/// An entry has a condition, whatever its hash is.
+const CONDITION: u64 = 1 << 32;
 
 /// Where an entry is that no word leads to.
 #[inline]

@@ -17,6 +17,8 @@ use crate::name::DomainName;
 use crate::request::Class;
 use crate::table::Part;
 
+pub use crate::acl_list::EntryId;
+
 /// Names a domain of a policy, also in later snapshots. A number of a domain that is gone is never used for
 /// another one: the slot is, with a new serial number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,7 +109,21 @@ impl Domain {
 
     /// The entries in list order.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.acl.iter().map(|(_, entry)| entry)
+    }
+
+    /// The entries in list order, with what a decision calls them ([`crate::engine::Decision::entry`]).
+    pub fn numbered_entries(&self) -> impl Iterator<Item = (EntryId, Entry<'_>)> {
         self.acl.iter()
+    }
+
+    /// A number that stands for what an entry says: arguments and condition. It is the same in all snapshots in which the
+    /// domain has such an entry, also if it was deleted and written again, or written by a transaction that replaced
+    /// the policy, as long as the groups that it names were not dropped in between. Its operations do not count, because
+    /// they come and go without making another entry of it. Two entries have the same key as rarely as two random numbers
+    /// of 64 bits are the same.
+    pub fn entry_key(&self, id: EntryId) -> Option<u64> {
+        self.acl.key(id)
     }
 
     /// The program of a handler (reference 6.7): `class` is that of one of the two kinds.

@@ -4,7 +4,7 @@
 //! Reference 0.3 and 7.3. The entry that grants is found by the arguments of the request ([`crate::search`]), in time
 //! that does not depend on how many entries there are. Nothing here allocates or sleeps.
 
-use crate::domain::DomainId;
+use crate::domain::{DomainId, EntryId};
 use crate::facts::Facts;
 use crate::item::Item;
 use crate::policy::Policy;
@@ -27,6 +27,9 @@ pub struct Decision {
     pub profile: u8,
     /// What `; set` of the entry that grants assigns to `task.state`, after the record was written (reference 5.5).
     pub set: [Option<u8>; 3],
+    /// The entry that grants: the first in list order if an entry of the domain has `; set`, else any. `None` if no entry
+    /// was asked, if none grants, or if a global `allow_read` or `allow_env` does.
+    pub entry: Option<EntryId>,
 }
 
 impl Decision {
@@ -60,12 +63,20 @@ pub fn config(policy: &Policy, domain: DomainId, item: Item) -> Config {
 pub fn decide(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Request<'_>) -> Decision {
     let found = policy.domain(domain);
     let profile = found.map_or(0, |domain| domain.profile());
-    let disabled = Decision { mode: Mode::Disabled, granted: true, log: false, profile, set: [None; 3] };
+    let disabled =
+        Decision { mode: Mode::Disabled, granted: true, log: false, profile, set: [None; 3], entry: None };
     if !policy.is_active() {
         return disabled;
     }
     let (Some(domain), Some(settings)) = (found, policy.profile(profile)) else {
-        return Decision { mode: Mode::Enforcing, granted: false, log: true, profile, set: [None; 3] };
+        return Decision {
+            mode: Mode::Enforcing,
+            granted: false,
+            log: true,
+            profile,
+            set: [None; 3],
+            entry: None,
+        };
     };
     let config = settings.config(request.item());
     if config.mode == Mode::Disabled {
@@ -84,6 +95,9 @@ pub fn decide(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Re
             _ => false,
         };
     let log = if granted { config.grant_log } else { config.reject_log };
-    let set = entry.map_or([None; 3], |entry| entry.set);
-    Decision { mode: config.mode, granted, log, profile, set }
+    let (entry, set) = match entry {
+        Some(entry) => (Some(entry.id), entry.set),
+        None => (None, [None; 3]),
+    };
+    Decision { mode: config.mode, granted, log, profile, set, entry }
 }

@@ -99,14 +99,27 @@ impl<'a> Entry<'a> {
     /// Prints one line an operation.
     pub(crate) fn print(&self, policy: &Policy, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
         for operation in self.operations() {
-            sink.put(operation.keyword())?;
-            acl::print_args(&self.args, &|kind, id| policy.group_name(kind, id), sink)?;
-            if let Some(condition) = self.condition {
-                condition.print(policy, sink)?;
-            }
-            sink.put(b"\n")?;
+            self.print_operation(operation, policy, sink)?;
         }
         Ok(())
+    }
+
+    /// Prints the line of one operation.
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub fn print_operation(
+        &self,
+        operation: Operation,
+        policy: &Policy,
+        sink: &mut dyn Sink,
+    ) -> Result<(), OutOfMemory> {
+        sink.put(operation.keyword())?;
+        acl::print_args(&self.args, &|kind, id| policy.group_name(kind, id), sink)?;
+        if let Some(condition) = self.condition {
+            condition.print(policy, sink)?;
+        }
+        sink.put(b"\n")
     }
 }
 

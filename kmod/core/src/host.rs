@@ -149,6 +149,7 @@ impl Debug for Decision {
             .field("log", &self.log)
             .field("profile", &self.profile)
             .field("set", &self.set)
+            .field("entry", &self.entry)
             .finish()
     }
 }

@@ -53,9 +53,13 @@ pub mod policy;
 mod policy_print;
 pub mod preference;
 pub mod profile;
+#[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
+pub mod question;
 mod radix;
 mod record;
 mod records;
+#[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
+pub mod rehearsal;
 pub mod request;
 mod rules;
 mod search;

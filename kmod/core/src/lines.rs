@@ -4,25 +4,40 @@
 //! Reference 3.3-3.7: global `allow_read` and `allow_env`, `file_pattern`, `deny_rewrite`, and `aggregator`, whose lines
 //! have a second word. A line stands once in its list; one that is deleted and written again goes to the end.
 
+use crate::link::{Link, Node, SHARED};
 use crate::mem::{OutOfMemory, Vec};
 use crate::name::Name;
 use crate::path_index::{Hit, PathIndex, Place, Visit};
 use crate::pattern;
+use crate::radix::{self, Place as _};
 use crate::records::Records;
 use crate::text::Sink;
+use core::mem::size_of;
 
 /// Words that may match in part beside each other; if there are more, all are compared one by one.
 const DEEP: usize = 4;
 
-/// The list. A record is the first word, a blank and the second word, if there is one.
+/// The list. It is behind a reference, and there only if it has lines: so what has seven of them is small on the stack, and
+/// most policies have few of them.
 pub(crate) struct Lines {
+    seed: u64,
+    body: Option<Link<Body>>,
+}
+
+/// The lines. A record is the first word, a blank and the second word, if there is one.
+struct Body {
     records: Records,
     index: PathIndex,
 }
 
 impl Lines {
     pub(crate) const fn new(seed: u64) -> Self {
-        Lines { records: Records::new(), index: PathIndex::new(seed) }
+        Lines { seed, body: None }
+    }
+
+    #[inline(always)]
+    fn body(&self) -> Option<&Body> {
+        self.body.as_ref().map(Link::get)
     }
 
     /// Adds a line, or does nothing if it is there. True if it was added.
@@ -30,6 +45,106 @@ impl Lines {
     /// # Errors
     /// Out of memory; nothing changed.
     pub(crate) fn add(&mut self, first: &[u8], second: Option<&[u8]>) -> Result<bool, OutOfMemory> {
+        let seed = self.seed;
+        let added = radix::edit_or(&mut self.body, || Body::new(seed))?.add(first, second);
+        self.drop_empty();
+        added
+    }
+
+    /// Deletes a line; does nothing if it is not there.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn delete(&mut self, first: &[u8], second: Option<&[u8]>) -> Result<(), OutOfMemory> {
+        if let Some(body) = &mut self.body {
+            body.edit()?.delete(first, second)?;
+        }
+        self.drop_empty();
+        Ok(())
+    }
+
+    fn drop_empty(&mut self) {
+        if self.body().is_some_and(|body| body.records.is_empty()) {
+            self.body = None;
+        }
+    }
+
+    /// The first word of a line.
+    pub(crate) fn word(&self, number: u32) -> Option<&[u8]> {
+        self.body()?.word(number)
+    }
+
+    /// All lines in order: first and second word.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.body().into_iter().flat_map(|body| body.records.iter()).map(|record| cut(record.bytes))
+    }
+
+    /// Whether a line matches.
+    #[inline]
+    pub(crate) fn any(&self, name: Name<'_>) -> bool {
+        self.body().is_some_and(|body| body.any(name))
+    }
+
+    /// Shows the lines that match, in no order, until `visit` returns true: number and first word.
+    pub(crate) fn matching<'a>(&'a self, name: Name<'_>, visit: &mut dyn FnMut(u32, &'a [u8]) -> bool) {
+        if let Some(body) = self.body() {
+            body.matching(name, visit);
+        }
+    }
+
+    /// The first line in order that matches.
+    pub(crate) fn first(&self, name: Name<'_>) -> Option<(&[u8], Option<&[u8]>)> {
+        let body = self.body()?;
+        let mut first = None;
+        body.matching(name, &mut |number, _| {
+            first = Some(first.map_or(number, |least: u32| least.min(number)));
+            false
+        });
+        body.line(first?)
+    }
+
+    /// Prints the lines, each behind `directive`.
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub(crate) fn print(&self, directive: &[u8], sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+        for record in self.body().into_iter().flat_map(|body| body.records.iter()) {
+            sink.put(directive)?;
+            sink.put(b" ")?;
+            sink.put(record.bytes)?;
+            sink.put(b"\n")?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let own = size_of::<Body>().saturating_add(SHARED);
+        self.body()
+            .map_or(0, |body| own.saturating_add(body.records.bytes()).saturating_add(body.index.bytes()))
+    }
+
+    /// A list with the same lines, shared.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
+        let mut lines = Lines::new(self.seed);
+        self.body.share_into(&mut lines.body)?;
+        Ok(lines)
+    }
+
+    /// Makes everything shared.
+    pub(crate) fn freeze(&mut self) {
+        self.body.freeze();
+    }
+}
+
+impl Body {
+    const fn new(seed: u64) -> Self {
+        Body { records: Records::new(), index: PathIndex::new(seed) }
+    }
+
+    fn add(&mut self, first: &[u8], second: Option<&[u8]>) -> Result<bool, OutOfMemory> {
         let place = self.index.place(first);
         if self.find(place, first, second).is_some() {
             return Ok(false);
@@ -49,11 +164,7 @@ impl Lines {
         Ok(true)
     }
 
-    /// Deletes a line; does nothing if it is not there.
-    ///
-    /// # Errors
-    /// Out of memory; nothing changed.
-    pub(crate) fn delete(&mut self, first: &[u8], second: Option<&[u8]>) -> Result<(), OutOfMemory> {
+    fn delete(&mut self, first: &[u8], second: Option<&[u8]>) -> Result<(), OutOfMemory> {
         let place = self.index.place(first);
         let Some(number) = self.find(place, first, second) else {
             return Ok(());
@@ -77,19 +188,12 @@ impl Lines {
         self.records.get(number).map(|record| cut(record.bytes))
     }
 
-    /// The first word of a line.
-    pub(crate) fn word(&self, number: u32) -> Option<&[u8]> {
+    fn word(&self, number: u32) -> Option<&[u8]> {
         self.line(number).map(|(word, _)| word)
     }
 
-    /// All lines in order: first and second word.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.records.iter().map(|record| cut(record.bytes))
-    }
-
-    /// Whether a line matches.
     #[inline(never)]
-    pub(crate) fn any(&self, name: Name<'_>) -> bool {
+    fn any(&self, name: Name<'_>) -> bool {
         let mut found = false;
         self.matching(name, &mut |_, _| {
             found = true;
@@ -98,8 +202,7 @@ impl Lines {
         found
     }
 
-    /// Shows the lines that match, in no order, until `visit` returns true: number and first word.
-    pub(crate) fn matching<'a>(&'a self, name: Name<'_>, visit: &mut dyn FnMut(u32, &'a [u8]) -> bool) {
+    fn matching<'a>(&'a self, name: Name<'_>, visit: &mut dyn FnMut(u32, &'a [u8]) -> bool) {
         // Words to compare in full, which needs stack that the walk takes.
         let mut deep = [0_u32; DEEP];
         let mut len = 0_usize;
@@ -133,45 +236,14 @@ impl Lines {
             }
         }
     }
+}
 
-    /// The first line in order that matches.
-    pub(crate) fn first(&self, name: Name<'_>) -> Option<(&[u8], Option<&[u8]>)> {
-        let mut first = None;
-        self.matching(name, &mut |number, _| {
-            first = Some(first.map_or(number, |least: u32| least.min(number)));
-            false
-        });
-        self.line(first?)
+impl Node for Body {
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(Body { records: self.records.share()?, index: self.index.share()? })
     }
 
-    /// Prints the lines, each behind `directive`.
-    ///
-    /// # Errors
-    /// The sink is out of memory.
-    pub(crate) fn print(&self, directive: &[u8], sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        for record in self.records.iter() {
-            sink.put(directive)?;
-            sink.put(b" ")?;
-            sink.put(record.bytes)?;
-            sink.put(b"\n")?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.records.bytes().saturating_add(self.index.bytes())
-    }
-
-    /// A list with the same lines, shared.
-    ///
-    /// # Errors
-    /// Out of memory.
-    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(Lines { records: self.records.share()?, index: self.index.share()? })
-    }
-
-    /// Makes everything shared.
-    pub(crate) fn freeze(&mut self) {
+    fn freeze(&mut self) {
         self.records.freeze();
         self.index.freeze();
     }

@@ -9,7 +9,7 @@
 use crate::edit::EditError;
 use crate::item::{Category, Item, ITEMS};
 use crate::link::Node;
-use crate::mem::{Arc, OutOfMemory, Vec};
+use crate::mem::{Arc, OutOfMemory, UniqueArc, Vec};
 use crate::preference::{Group, Preferences};
 use crate::text::{self, ParseError, Reason, Sink, Words};
 
@@ -89,20 +89,25 @@ pub struct Profile {
 
 impl Profile {
     /// What the first line of a profile creates before it takes effect itself (reference 7.1).
-    pub(crate) const fn new() -> Self {
-        Profile {
-            comment: Vec::new(),
-            default: Config::NEW,
-            categories: [None; 5],
-            items: [None; ITEMS],
-            effective: [Config::NEW; ITEMS],
-            preferences: Preferences::ZERO,
-            own: 0,
-        }
+    const NEW: Profile = Profile {
+        comment: Vec::new(),
+        default: Config::NEW,
+        categories: [None; 5],
+        items: [None; ITEMS],
+        effective: [Config::NEW; ITEMS],
+        preferences: Preferences::ZERO,
+        own: 0,
+    };
+
+    /// A new one on the heap: by value it takes half a kilobyte of stack.
+    #[inline(never)]
+    pub(crate) fn own() -> Result<UniqueArc<Profile>, OutOfMemory> {
+        UniqueArc::new(Profile::NEW)
     }
 
-    fn copy(&self) -> Result<Self, OutOfMemory> {
-        Ok(Profile { comment: self.comment.try_clone()?, ..*self })
+    #[inline(never)]
+    fn own_copy(&self) -> Result<UniqueArc<Profile>, OutOfMemory> {
+        UniqueArc::new(Profile { comment: self.comment.try_clone()?, ..*self })
     }
 
     fn bytes(&self) -> usize {
@@ -265,10 +270,10 @@ impl Profiles {
             Some(Line::Profile(number, change)) => (number, change),
         };
         let mut changed = match self.get(number) {
-            Some(profile) => profile.copy()?,
-            None => Profile::new(),
+            Some(profile) => profile.own_copy()?,
+            None => Profile::own()?,
         };
-        changed.apply(&change)?;
+        changed.get_mut()?.apply(&change)?;
         Ok(self.define(number, changed)?)
     }
 
@@ -276,9 +281,9 @@ impl Profiles {
     ///
     /// # Errors
     /// Out of memory; nothing changed.
-    pub(crate) fn define(&mut self, number: u8, mut profile: Profile) -> Result<(), OutOfMemory> {
-        profile.take_effect();
-        let changed = Arc::new(profile)?;
+    pub(crate) fn define(&mut self, number: u8, mut profile: UniqueArc<Profile>) -> Result<(), OutOfMemory> {
+        profile.get_mut()?.take_effect();
+        let changed = profile.into_arc();
         let place = usize::from(number);
         if place >= self.list.len() {
             // A new list, so that running out of memory half way leaves the old one as it was.

@@ -54,6 +54,22 @@ impl<T: Node> Place for Option<Link<T>> {
     }
 }
 
+/// The node in a place, for changing; a new one if the place is empty.
+///
+/// # Errors
+/// Out of memory; the place is as it was.
+#[inline(never)]
+pub(crate) fn edit_or<T: Node>(
+    place: &mut Option<Link<T>>,
+    new: impl FnOnce() -> T,
+) -> Result<&mut T, OutOfMemory> {
+    let link = match place.take() {
+        Some(link) => link,
+        None => Link::new(new())?,
+    };
+    place.insert(link).edit()
+}
+
 #[inline(never)]
 fn freeze_own<T: Node>(place: &mut Option<Link<T>>) {
     *place = place.take().map(Link::freeze);

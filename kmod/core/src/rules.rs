@@ -6,13 +6,23 @@
 
 use crate::directive::{Directive, From};
 use crate::hash;
+use crate::link::{Link, Node, SHARED};
 use crate::map::Map;
 use crate::mem::{OutOfMemory, Vec};
+use crate::radix::{self, Place as _};
 use crate::records::Records;
 use crate::text::{Sink, Words};
+use core::mem::size_of;
 
-/// Either the `initialize_domain` or the `keep_domain` lines, with their `no_` forms.
+/// Either the `initialize_domain` or the `keep_domain` lines, with their `no_` forms; behind a reference, as
+/// [`crate::lines::Lines`] are.
 pub(crate) struct Rules {
+    seed: u64,
+    body: Option<Link<Body>>,
+}
+
+/// The rules.
+struct Body {
     seed: u64,
     records: Records,
     keys: Map<u32>,
@@ -20,7 +30,95 @@ pub(crate) struct Rules {
 
 impl Rules {
     pub(crate) const fn new(seed: u64) -> Self {
-        Rules { seed, records: Records::new(), keys: Map::new() }
+        Rules { seed, body: None }
+    }
+
+    fn body(&self) -> Option<&Body> {
+        self.body.as_ref().map(Link::get)
+    }
+
+    /// Adds a rule, or does nothing if it is there. True if it was added.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn add(&mut self, rule: &Directive<'_>) -> Result<bool, OutOfMemory> {
+        let seed = self.seed;
+        let added = radix::edit_or(&mut self.body, || Body::new(seed))?.add(rule);
+        self.drop_empty();
+        added
+    }
+
+    /// Deletes a rule; does nothing if it is not there.
+    ///
+    /// # Errors
+    /// Out of memory; nothing changed.
+    pub(crate) fn delete(&mut self, rule: &Directive<'_>) -> Result<(), OutOfMemory> {
+        if let Some(body) = &mut self.body {
+            body.edit()?.delete(rule)?;
+        }
+        self.drop_empty();
+        Ok(())
+    }
+
+    fn drop_empty(&mut self) {
+        if self.body().is_some_and(|body| body.records.is_empty()) {
+            self.body = None;
+        }
+    }
+
+    /// Whether a rule applies and no `no_` rule does (reference 6.3): `program` is executed in the domain `old`, whose
+    /// last word is `last`.
+    pub(crate) fn say(&self, old: &[u8], last: &[u8], program: &[u8]) -> bool {
+        self.body().is_some_and(|body| body.say(old, last, program))
+    }
+
+    /// Whether there is no rule.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.body.is_none()
+    }
+
+    /// All rules in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Directive<'_>> {
+        self.body().into_iter().flat_map(|body| body.records.iter()).filter_map(|record| read(record.bytes))
+    }
+
+    /// Prints the lines.
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub(crate) fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+        for record in self.body().into_iter().flat_map(|body| body.records.iter()) {
+            sink.put(record.bytes)?;
+            sink.put(b"\n")?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let own = size_of::<Body>().saturating_add(SHARED);
+        self.body()
+            .map_or(0, |body| own.saturating_add(body.records.bytes()).saturating_add(body.keys.bytes()))
+    }
+
+    /// The same rules, shared.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
+        let mut rules = Rules::new(self.seed);
+        self.body.share_into(&mut rules.body)?;
+        Ok(rules)
+    }
+
+    /// Makes everything shared.
+    pub(crate) fn freeze(&mut self) {
+        self.body.freeze();
+    }
+}
+
+impl Body {
+    const fn new(seed: u64) -> Self {
+        Body { seed, records: Records::new(), keys: Map::new() }
     }
 
     fn hash(&self, text: &[u8]) -> u32 {
@@ -44,11 +142,7 @@ impl Rules {
         self.keys.get(self.key(rule)).copied().find(is)
     }
 
-    /// Adds a rule, or does nothing if it is there. True if it was added.
-    ///
-    /// # Errors
-    /// Out of memory; nothing changed.
-    pub(crate) fn add(&mut self, rule: &Directive<'_>) -> Result<bool, OutOfMemory> {
+    fn add(&mut self, rule: &Directive<'_>) -> Result<bool, OutOfMemory> {
         if self.find(rule).is_some() {
             return Ok(false);
         }
@@ -62,11 +156,7 @@ impl Rules {
         Ok(true)
     }
 
-    /// Deletes a rule; does nothing if it is not there.
-    ///
-    /// # Errors
-    /// Out of memory; nothing changed.
-    pub(crate) fn delete(&mut self, rule: &Directive<'_>) -> Result<(), OutOfMemory> {
+    fn delete(&mut self, rule: &Directive<'_>) -> Result<(), OutOfMemory> {
         if let Some(number) = self.find(rule) {
             self.keys.remove(self.key(rule), |old| *old == number)?;
             self.records.remove(number)?;
@@ -74,9 +164,7 @@ impl Rules {
         Ok(())
     }
 
-    /// Whether a rule applies and no `no_` rule does (reference 6.3): `program` is executed in the domain `old`, whose
-    /// last word is `last`.
-    pub(crate) fn say(&self, old: &[u8], last: &[u8], program: &[u8]) -> bool {
+    fn say(&self, old: &[u8], last: &[u8], program: &[u8]) -> bool {
         let mut applies = false;
         for key in [program, old, last] {
             for number in self.keys.get(self.hash(key)) {
@@ -98,43 +186,14 @@ impl Rules {
         }
         applies
     }
+}
 
-    /// Whether there is no rule.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.records.is_empty()
+impl Node for Body {
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(Body { seed: self.seed, records: self.records.share()?, keys: self.keys.share()? })
     }
 
-    /// All rules in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Directive<'_>> {
-        self.records.iter().filter_map(|record| read(record.bytes))
-    }
-
-    /// Prints the lines.
-    ///
-    /// # Errors
-    /// The sink is out of memory.
-    pub(crate) fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        for record in self.records.iter() {
-            sink.put(record.bytes)?;
-            sink.put(b"\n")?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.records.bytes().saturating_add(self.keys.bytes())
-    }
-
-    /// The same rules, shared.
-    ///
-    /// # Errors
-    /// Out of memory.
-    pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(Rules { seed: self.seed, records: self.records.share()?, keys: self.keys.share()? })
-    }
-
-    /// Makes everything shared.
-    pub(crate) fn freeze(&mut self) {
+    fn freeze(&mut self) {
         self.records.freeze();
         self.keys.freeze();
     }

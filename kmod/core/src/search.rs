@@ -2,7 +2,7 @@
 //! How a request finds the entry that grants it. Nothing here allocates.
 
 use crate::acl::PathArg;
-use crate::acl_list::{address_key, other_key, AclList, CAPABILITY, GROUP, NETWORK, SIGNAL};
+use crate::acl_list::{address_key, other_key, AclList, EntryId, CAPABILITY, GROUP, NETWORK, SIGNAL};
 use crate::condition::{has_uid, Condition, Uid};
 use crate::entry;
 use crate::facts::Facts;
@@ -17,6 +17,7 @@ use crate::request::{Class, PathOp, Request};
 
 /// The entry that decides.
 pub(crate) struct Granted {
+    pub(crate) id: EntryId,
     /// What `; set` of the entry assigns.
     pub(crate) set: [Option<u8>; 3],
 }
@@ -64,12 +65,12 @@ pub(crate) fn decide(
             }
         }
     }
-    let (_, condition) = search.best?;
+    let (number, condition) = search.best?;
     let set = match condition {
         Some(condition) if list.setting > 0 => condition.assignments(),
         _ => [None; 3],
     };
-    Some(Granted { set })
+    Some(Granted { id: EntryId(number), set })
 }
 
 /// A request on its way through the list.

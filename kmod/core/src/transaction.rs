@@ -197,21 +197,28 @@ impl Policy {
     /// Out of memory; the policy would be larger than it may be now, and than it is; it is active and `previous` is
     /// not complete; or `previous` does not belong to this policy.
     pub fn restore(&self, previous: &Policy) -> Result<Policy, TransactionError> {
-        let is_in = |policy: &Policy, slot: u32, domain: &Domain| {
-            let there = policy.domains.get(slot);
-            there.is_some_and(|there| Arc::ptr_eq(&there.identity, &domain.identity))
-        };
         let root = self.domain(DomainId::ROOT);
         if !root.is_some_and(|root| is_in(previous, DomainId::ROOT.slot, root)) {
             return Err(TransactionError::Foreign);
         }
-        let mut edit = Edit::new(Policy {
-            active: self.active,
-            quota: self.quota,
-            generation: self.generation.max(previous.generation),
-            next_serial: self.next_serial.max(previous.next_serial),
-            ..previous.share()?
-        });
+        let mut edit = previous.edit()?;
+        edit.policy.active = self.active;
+        edit.policy.quota = self.quota;
+        edit.policy.generation = self.generation.max(previous.generation);
+        edit.policy.next_serial = self.next_serial.max(previous.next_serial);
+        let moved = self.take_out(previous, &mut edit)?;
+        self.bury(previous, &mut edit)?;
+        for domain in moved.into_values() {
+            edit.policy.domains.insert(domain)?;
+        }
+        let deleted = edit.policy.domains().filter(|(_, domain)| domain.deleted).count();
+        edit.policy.deleted = u32::try_from(deleted).unwrap_or(u32::MAX);
+        finish(edit, self.memory())
+    }
+
+    /// Takes out the domains that are gone now. Returned are those that come back under another number.
+    #[inline(never)] // A domain by value takes stack.
+    fn take_out(&self, previous: &Policy, edit: &mut Edit) -> Result<Vec<Domain>, OutOfMemory> {
         let mut moved = Vec::new();
         for (id, domain) in previous.domains() {
             if is_in(self, id.slot, domain) {
@@ -227,19 +234,25 @@ impl Policy {
                 edit.policy.domains.remove(id.slot)?;
             }
         }
+        Ok(moved)
+    }
+
+    /// Puts the domains that are now and were not then in, as deleted ones.
+    #[inline(never)]
+    fn bury(&self, previous: &Policy, edit: &mut Edit) -> Result<(), OutOfMemory> {
         for (id, domain) in self.domains() {
             if !is_in(previous, id.slot, domain) {
                 let empty = self.empty_acl();
                 edit.policy.domains.insert_at(id.slot, bare(domain, domain.profile, true, empty))?;
             }
         }
-        for domain in moved.into_values() {
-            edit.policy.domains.insert(domain)?;
-        }
-        let deleted = edit.policy.domains().filter(|(_, domain)| domain.deleted).count();
-        edit.policy.deleted = u32::try_from(deleted).unwrap_or(u32::MAX);
-        finish(edit, self.memory())
+        Ok(())
     }
+}
+
+/// Whether the domain is in that slot of that policy.
+fn is_in(policy: &Policy, slot: u32, domain: &Domain) -> bool {
+    policy.domains.get(slot).is_some_and(|there| Arc::ptr_eq(&there.identity, &domain.identity))
 }
 
 /// The end of everything that happens as a whole.

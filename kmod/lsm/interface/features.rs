@@ -10,7 +10,7 @@ const fn feature(name: &'static [u8], value: &'static [u8]) -> FileType {
 }
 
 /// The files.
-pub(super) static FEATURES: [FileType; 12] = [
+pub(super) static FEATURES: [FileType; 13] = [
     // Whose language domain_policy, exception_policy and profile speak.
     feature(b"policy_language\0", b"1.7\n"),
     feature(b"profile_version\0", b"20090903\n"),
@@ -28,6 +28,8 @@ pub(super) static FEATURES: [FileType; 12] = [
     feature(b"quota\0", b"policy audit query\n"),
     // Lines that are not accepted are told in `errors`.
     feature(b"errors\0", b"file:line:column\n"),
+    // What `coverage` understands.
+    feature(b"coverage\0", b"0 1 reset\n"),
     // Where refused requests are told besides.
     feature(b"kernel_audit\0", if cfg!(CONFIG_AUDIT) { b"yes\n" } else { b"no\n" }),
     feature(b"proc_ccs\0", if cfg!(CONFIG_SECURITY_SEKISHO_PROC_CCS) { b"yes\n" } else { b"no\n" }),

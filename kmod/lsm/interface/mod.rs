@@ -14,6 +14,7 @@
 //! `chmod 0660 .execute_handler`.
 
 mod activate;
+mod coverage;
 mod domain_policy;
 mod domain_status;
 mod features;
@@ -24,6 +25,8 @@ mod open_file;
 mod policy_file;
 mod process_status;
 mod query;
+#[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
+mod rehearsal;
 mod stat;
 mod transaction;
 mod transition;
@@ -109,8 +112,10 @@ impl FileType {
     }
 }
 
+const COUNT: usize = if cfg!(CONFIG_SECURITY_SEKISHO_SELFTEST) { 21 } else { 20 };
+
 /// The files in the directory itself. A new one is a row here and a module.
-static FILES: [FileType; 19] = [
+static FILES: [FileType; COUNT] = [
     FileType {
         name: b"domain_policy\0",
         mode: 0o600,
@@ -173,6 +178,12 @@ static FILES: [FileType; 19] = [
     },
     FileType::text(b"errors\0", Read::Once(stat::read_errors)),
     FileType::text(b"stat\0", Read::Once(stat::read)),
+    FileType::managed(b"coverage\0", Read::Once(coverage::read), coverage::write),
+    #[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
+    FileType {
+        open: rehearsal::open,
+        ..FileType::managed(b"rehearsal\0", Read::Once(rehearsal::read), rehearsal::write)
+    },
     FileType::managed(b"activate\0", Read::Once(activate::read), activate::write),
     FileType {
         name: b"transaction\0",

@@ -25,6 +25,9 @@ pub(super) enum State {
     Query(Option<u32>),
     /// The transaction that is open, if one is.
     Transaction(Option<Box<transaction::Open>>),
+    /// The policy that is rehearsed; `None` while a command is executed.
+    #[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
+    Rehearsal(Option<Box<sekisho_core::rehearsal::Rehearsal>>),
 }
 
 /// Who opened the file for writing.

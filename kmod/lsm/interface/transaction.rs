@@ -233,7 +233,7 @@ impl Open {
 fn commit(file: &mut OpenFile, number: u32) -> Result {
     let mut writer = writer(file)?;
     let State::Transaction(open) = &mut file.state else { return Ok(()) };
-    let Some(mut open) = open.take() else {
+    let Some(open) = open.take() else {
         return refuse(number, "no transaction is open; write begin or begin replace first", b"commit");
     };
     if open.rejected != 0 {
@@ -241,27 +241,36 @@ fn commit(file: &mut OpenFile, number: u32) -> Result {
             "a line is not accepted and the policy is unchanged; correct the line and write everything again";
         return refuse(number, message, b"commit");
     }
-    let transaction = match open.transaction.take() {
-        Some(transaction) if open.generation == writer.policy().generation() => transaction,
-        stale => {
-            drop(stale);
-            open.again(writer.policy())?
-        }
-    };
-    drop(open);
-    finish(&mut writer, number, transaction)
+    finish(&mut writer, number, open)
 }
 
-fn finish(writer: &mut Writer, number: u32, transaction: Transaction) -> Result {
-    match transaction.commit() {
-        Ok(policy) => {
-            let previous = writer.copy()?;
-            writer.replace(policy)?;
-            writer.keep(Some(previous));
-            Ok(())
-        }
+/// These are functions of their own, because a policy by value takes stack.
+#[inline(never)]
+fn finish(writer: &mut Writer, number: u32, open: Box<Open>) -> Result {
+    match current(open, writer.policy())?.commit() {
+        Ok(policy) => follow(writer, policy),
         Err(error) => failed(number, error, b"commit"),
     }
+}
+
+/// The transaction on top of the policy as it is now.
+#[inline(never)]
+fn current(mut open: Box<Open>, policy: &Policy) -> Result<Transaction> {
+    if open.generation == policy.generation() {
+        if let Some(transaction) = open.transaction.take() {
+            return Ok(transaction);
+        }
+    }
+    open.transaction = None;
+    open.again(policy)
+}
+
+#[inline(never)]
+fn follow(writer: &mut Writer, policy: Policy) -> Result {
+    let previous = writer.copy()?;
+    writer.replace(policy)?;
+    writer.keep(Some(previous));
+    Ok(())
 }
 
 fn failed(number: u32, error: TransactionError, line: &[u8]) -> Result {

@@ -12,6 +12,7 @@
 
 use super::lock::{Guard, PREVIOUS, WRITER};
 use super::{shims, NoFs};
+use crate::coverage::Table;
 use crate::{Errno, Result};
 use core::ffi::c_int;
 use core::marker::PhantomData;
@@ -20,11 +21,14 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::alloc::{flags::GFP_KERNEL, KBox};
 use sekisho_core::edit::Edit;
+use sekisho_core::mem::Arc;
 use sekisho_core::policy::Policy;
 use sekisho_core::transaction::TransactionError;
 
 struct Node {
     policy: Policy,
+    /// What counts how often lines grant something, if somebody wants to know.
+    counters: Option<Arc<Table>>,
     next: *mut Node,
 }
 
@@ -39,7 +43,8 @@ static ALIVE: AtomicU32 = AtomicU32::new(0);
 pub(super) fn init() -> Result {
     // SAFETY: No requirements.
     let policy = Policy::with_key(unsafe { shims::sekisho_random() })?;
-    let node = KBox::new(Node { policy, next: null_mut() }, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
+    let node =
+        KBox::new(Node { policy, counters: None, next: null_mut() }, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
     ALIVE.fetch_add(1, Ordering::Relaxed);
     CURRENT.store(KBox::into_raw(node), Ordering::Release);
     Ok(())
@@ -69,6 +74,15 @@ impl Deref for Reader {
     fn deref(&self) -> &Policy {
         // SAFETY: By the invariant; `init` ran before any hook or file could read, so it is not null.
         unsafe { &(*self.node).policy }
+    }
+}
+
+impl Reader {
+    /// What counts hits, if anything does.
+    #[inline]
+    pub(crate) fn counters(&self) -> Option<&Table> {
+        // SAFETY: As for the policy.
+        unsafe { (*self.node).counters.as_deref() }
     }
 }
 
@@ -110,8 +124,31 @@ impl Writer {
     }
 
     /// Makes a policy the one that is in force; it was made from the current one. On an error the old one stays.
+    #[inline(never)] // A policy by value takes stack.
     pub(crate) fn replace(&mut self, policy: Policy) -> Result {
-        let node = KBox::new(Node { policy, next: null_mut() }, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
+        let counters = self.counters().clone();
+        self.put(policy, counters)
+    }
+
+    fn counters(&self) -> &Option<Arc<Table>> {
+        // SAFETY: As for the policy.
+        unsafe { &(*CURRENT.load(Ordering::Acquire)).counters }
+    }
+
+    /// Whether hits are counted.
+    pub(crate) fn is_counting(&self) -> bool {
+        self.counters().is_some()
+    }
+
+    /// Counts hits there from now on; those who are deciding now may still count in the old ones.
+    pub(crate) fn set_counters(&mut self, counters: Option<Arc<Table>>) -> Result {
+        let policy = self.copy()?;
+        self.put(policy, counters)
+    }
+
+    fn put(&mut self, policy: Policy, counters: Option<Arc<Table>>) -> Result {
+        let node = Node { policy, counters, next: null_mut() };
+        let node = KBox::new(node, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
         ALIVE.fetch_add(1, Ordering::Relaxed);
         let old = CURRENT.swap(KBox::into_raw(node), Ordering::AcqRel);
         crate::ask::published(self.policy());
@@ -131,9 +168,7 @@ impl Writer {
             super::net::set_autobind(now);
         }
     }
-}
 
-impl Writer {
     /// A policy that says what the current one does, to be kept while others come and go.
     ///
     /// It is a snapshot of its own, which shares all parts and which no reader ever sees: so the reaper frees the one

@@ -20,7 +20,7 @@ fn check(policy: &Policy, is_there: impl Fn(u32) -> bool) {
             let path = Name::new(name.as_bytes()).expect("a name");
             let request = Request::Path { op: PathOp::Read, path };
             let decision = engine::decide(policy, DomainId::ROOT, &facts, &request);
-            assert!(decision == oracle::decide(policy, DomainId::ROOT, &facts, &request), "{name}");
+            assert!(oracle::confirms(policy, DomainId::ROOT, &facts, &request, &decision), "{name}");
             assert_eq!(decision.granted, name.contains('q') && is_there(number), "{name}");
         }
     }

@@ -25,13 +25,21 @@ use crate::request::{DeviceOp, NetworkOp, Operation, Path2Op, PathNumberOp, Path
 pub fn decide(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Request<'_>) -> Decision {
     let found = policy.domain(domain);
     let profile = found.map_or(0, Domain::profile);
-    let allowed = Decision { mode: Mode::Disabled, granted: true, log: false, profile, set: [None; 3] };
+    let allowed =
+        Decision { mode: Mode::Disabled, granted: true, log: false, profile, set: [None; 3], entry: None };
     // 1. "Before the policy is activated every mode is disabled."
     if !policy.is_active() {
         return allowed;
     }
     let (Some(domain), Some(settings)) = (found, policy.profile(profile)) else {
-        return Decision { mode: Mode::Enforcing, granted: false, log: true, profile, set: [None; 3] };
+        return Decision {
+            mode: Mode::Enforcing,
+            granted: false,
+            log: true,
+            profile,
+            set: [None; 3],
+            entry: None,
+        };
     };
     let config = item(request).map_or(Config::CLOSED, |item| settings.config(item));
     // 2.
@@ -39,15 +47,34 @@ pub fn decide(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Re
         return allowed;
     }
     // 4. The first entry decides; the global lists come afterwards.
-    let entry = domain.entries().find(|entry| grants(policy, entry, facts, request));
+    let entry = domain.numbered_entries().find(|(_, entry)| grants(policy, entry, facts, request));
     let granted = entry.is_some() || is_globally_granted(policy, domain, request);
     // 6., with the `; set` of the entry.
     let log = if granted { config.grant_log } else { config.reject_log };
-    let set = match entry.and_then(|entry| entry.condition) {
+    let set = match entry.and_then(|(_, entry)| entry.condition) {
         Some(condition) => condition.assignments(),
         None => [None; 3],
     };
-    Decision { mode: config.mode, granted, log, profile, set }
+    Decision { mode: config.mode, granted, log, profile, set, entry: entry.map(|(id, _)| id) }
+}
+
+/// Whether a decision of the engine is right. It may name another entry than the first one that grants, if that is
+/// no difference for what happens.
+pub fn confirms(
+    policy: &Policy,
+    domain: DomainId,
+    facts: &Facts<'_>,
+    request: &Request<'_>,
+    decision: &Decision,
+) -> bool {
+    let expected = decide(policy, domain, facts, request);
+    let is_named = match (decision.entry, policy.domain(domain)) {
+        (Some(id), Some(domain)) if expected.entry.is_some() => domain
+            .numbered_entries()
+            .any(|(number, entry)| number == id && grants(policy, &entry, facts, request)),
+        (entry, _) => entry == expected.entry,
+    };
+    is_named && Decision { entry: expected.entry, ..*decision } == expected
 }
 
 /// Reference 4.4, second column, 4.10: the profile item of a request. `None` only if a capability had none.

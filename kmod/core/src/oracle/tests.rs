@@ -95,6 +95,7 @@ fn check(policy: &(Policy, DomainId), cases: &[(Request<'_>, bool)]) {
             log: !*expected,
             profile: 0,
             set: [None; 3],
+            entry: decision.entry,
         };
         assert!(decision == wanted, "case {number}: {decision:?}");
     }

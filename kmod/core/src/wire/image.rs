@@ -32,7 +32,7 @@ use crate::directive::{self, Directive};
 use crate::edit::Edit;
 use crate::group::GroupKind;
 use crate::manager::Manager;
-use crate::mem::Arc;
+use crate::mem::{Arc, OutOfMemory};
 use crate::number::{Number, NumberRange, Radix};
 use crate::policy::{Policy, Preferences};
 use crate::profile::{self, Config, Mode, Profile};
@@ -70,8 +70,10 @@ pub fn load(image: &[u8], key: u64, quota: usize) -> Result<Policy, ImageError> 
     }
 }
 
+/// The parts are functions of their own, so that none needs the stack of another.
+#[inline(never)]
 fn read(reader: &mut Reader<'_>, key: u64, quota: usize) -> Result<Policy, Flaw> {
-    let mut edit = Policy::with_key(key)?.edit()?;
+    let mut edit = first_edit(key)?;
     edit.set_quota(quota);
     profiles(reader, &mut edit)?;
     managers(reader, &mut edit)?;
@@ -95,6 +97,12 @@ fn read(reader: &mut Reader<'_>, key: u64, quota: usize) -> Result<Policy, Flaw>
     Ok(edit.commit())
 }
 
+#[inline(never)]
+fn first_edit(key: u64) -> Result<Edit, OutOfMemory> {
+    Policy::with_key(key)?.edit()
+}
+
+#[inline(never)]
 fn profiles(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
     let profiles = edit.policy.profiles.edit()?;
     profiles.version_given = reader.bool()?;
@@ -106,7 +114,8 @@ fn profiles(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
             return Err(Flaw::Order);
         }
         next = u16::from(number).wrapping_add(1);
-        let mut profile = Profile::new();
+        let mut own = Profile::own()?;
+        let profile = own.get_mut()?;
         let text = reader.bytes()?;
         profile.comment = profile::comment(text)?;
         if *profile.comment != *text {
@@ -130,7 +139,7 @@ fn profiles(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
             return Err(Flaw::Tag);
         }
         profile.preferences = preferences(reader)?;
-        profiles.define(number, profile)?;
+        profiles.define(number, own)?;
     }
     Ok(())
 }
@@ -139,6 +148,7 @@ fn config(reader: &mut Reader<'_>) -> Result<Config, Flaw> {
     Ok(Config { mode: reader.one_of(&Mode::ALL)?, grant_log: reader.bool()?, reject_log: reader.bool()? })
 }
 
+#[inline(never)]
 fn preferences(reader: &mut Reader<'_>) -> Result<Preferences, Flaw> {
     Ok(Preferences {
         max_grant_log: reader.u32()?,
@@ -156,6 +166,7 @@ fn preferences(reader: &mut Reader<'_>) -> Result<Preferences, Flaw> {
     })
 }
 
+#[inline(never)]
 fn managers(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
     edit.policy.non_root = reader.bool()?;
     for _ in 0..reader.len()? {
@@ -169,6 +180,7 @@ fn managers(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
 }
 
 /// Makes the groups; the place of each in the image is its number. Returns how many of each kind there are.
+#[inline(never)]
 fn groups(reader: &mut Reader<'_>, edit: &mut Edit, words: &Words) -> Result<[usize; 3], Flaw> {
     let mut counts = [0; 3];
     for (kind, total) in [GroupKind::Path, GroupKind::Number, GroupKind::Address].into_iter().zip(&mut counts)
@@ -210,6 +222,7 @@ fn add(edit: &mut Edit, directive: &Directive<'_>) -> Result<(), Flaw> {
     }
 }
 
+#[inline(never)]
 fn exceptions(reader: &mut Reader<'_>, edit: &mut Edit, words: &Words) -> Result<(), Flaw> {
     for keep in [true, false] {
         for _ in 0..reader.len()? {

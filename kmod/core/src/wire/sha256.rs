@@ -27,6 +27,7 @@ const K: [[u32; 16]; 4] = [
 ];
 
 /// The digest of `message`.
+#[inline(never)]
 pub fn digest(message: &[u8]) -> [u8; 32] {
     #[rustfmt::skip]
     let mut state: [u32; 8] = [

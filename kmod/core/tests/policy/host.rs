@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What programs on the host show of the core's types, settings without a request, and what a reader has selected.
 
-use crate::support::{load, request, write, File};
+use crate::support::{load, question, write, File};
 use proptest::prelude::*;
 use sekisho_core::domain::DomainId;
 use sekisho_core::edit::{ActivateError, EditError};
@@ -54,10 +54,11 @@ fn answers_are_readable() {
     assert_eq!(format!("{learned:?}"), "[Added, Already, QuotaExceeded, Skipped]");
     assert_eq!(format!("{:?}", DomainId::ROOT), "DomainId(0#0)");
     let task = Task::default();
-    let decision = decide(&active(""), DomainId::ROOT, &Facts::new(&task), &request(&["allow_unlink", "/a"]));
+    let decision =
+        decide(&active(""), DomainId::ROOT, &Facts::new(&task), &question("allow_unlink /a").request);
     assert_eq!(
         format!("{decision:?}"),
-        "Decision { mode: enforcing, granted: false, log: true, profile: 0, set: [None, None, None] }"
+        "Decision { mode: enforcing, granted: false, log: true, profile: 0, set: [None, None, None], entry: None }"
     );
 }
 
@@ -153,7 +154,7 @@ proptest! {
         let mut edit = policy.edit().expect("memory");
         for (place, number) in learned.iter().enumerate() {
             let path = format!("/f/{number}");
-            let got = edit.learn(DomainId::ROOT, &Facts::new(&task), &request(&["allow_read", &path]));
+            let got = edit.learn(DomainId::ROOT, &Facts::new(&task), &question(&format!("allow_read {path}")).request);
             let new = seen.insert(*number);
             prop_assert_eq!(got, Ok(if new { Learned::Added } else { Learned::Already }));
             if new {

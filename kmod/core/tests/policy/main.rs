@@ -10,7 +10,6 @@
 )]
 
 mod corpus;
-mod facts;
 mod host;
 mod memory;
 mod near;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Memory: what is added and deleted again leaves nothing behind, and deciding allocates nothing.
 
-use crate::support::{load, parse_request, write, File};
+use crate::support::{load, question, write, File};
 use sekisho_core::engine::decide;
-use sekisho_core::facts::Facts;
 use sekisho_core::mem::Vec as Text;
 use sekisho_core::name::Name;
 use sekisho_core::policy::{Cursor, DomainId, Policy};
@@ -113,12 +112,11 @@ fn deciding_allocates_nothing() {
     ];
     let name = Name::new(b"/sbin/modprobe").expect("a name");
     let other = Name::new(b"/bin/unknown").expect("a name");
-    let requests = requests.map(|line| line.split(' ').collect::<Vec<_>>());
-    let requests: Vec<_> = requests.iter().map(|words| parse_request(words)).collect();
+    let requests = requests.map(question);
     let used = allocation_counter::measure(|| {
-        for (task, request) in &requests {
+        for question in &requests {
             for domain in [DomainId::ROOT, sh, DomainId::from_bits(99)] {
-                std::hint::black_box(decide(&policy, domain, &Facts::new(task), request));
+                std::hint::black_box(decide(&policy, domain, &question.given.facts(), &question.request));
             }
         }
         for program in [name, other] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Snapshots, edits, the life of a domain, activation, quota, and the text of audit records.
 
-use crate::support::{load, parse_request, write, File};
+use crate::support::{load, question, write, File};
 use sekisho_core::acl::AclLine;
 use sekisho_core::acl::{Args, NumberArg};
 use sekisho_core::audit::{note, record, Header};
@@ -39,9 +39,8 @@ fn change(policy: &Policy, lines: &[&str]) -> Policy {
 }
 
 fn granted(policy: &Policy, domain: DomainId, request: &str) -> bool {
-    let words: Vec<&str> = request.split(' ').collect();
-    let (task, request) = parse_request(&words);
-    decide(policy, domain, &Facts::new(&task), &request).granted
+    let question = question(request);
+    decide(policy, domain, &question.given.facts(), &question.request).granted
 }
 
 #[test]
@@ -274,14 +273,13 @@ fn records() {
     };
     let header = Header { timestamp: 1_300_000_000, global_pid: 901, mode: Mode::Enforcing, profile: 3 };
     let mut text = Text::new();
-    let words = ["allow_create", "/tmp/f", "0644"];
     record(
         &mut text,
         &header,
         &Preferences::DEFAULT,
         &Facts::new(&task),
         b"<kernel> /bin/sh",
-        &parse_request(&words).1,
+        &question("allow_create /tmp/f 0644").request,
     )
     .expect("memory");
     assert_eq!(
@@ -339,4 +337,39 @@ fn patterns_beyond_the_matcher_are_rejected() {
         Err(EditError::Parse(error)) => assert!(error.column == 12 && error.reason == Reason::PatternTooLong),
         other => unreachable!("{other:?}"),
     }
+}
+
+#[test]
+fn an_entry_is_named_and_keeps_its_key() {
+    let lines: Vec<String> = (0..200).map(|number| format!("allow_read /f{number}")).collect();
+    let text = format!("<kernel>\n{}\nallow_write /w if task.uid=1\nallow_write /w\n", lines.join("\n"));
+    let first = active(&text);
+    let named = |policy: &Policy, request: &str| {
+        let question = question(request);
+        let decision = decide(policy, DomainId::ROOT, &question.given.facts(), &question.request);
+        let domain = policy.domain(DomainId::ROOT).expect("the domain");
+        let id = decision.entry?;
+        let place = domain.numbered_entries().position(|(other, _)| other == id).expect("an entry");
+        Some((place, domain.entry_key(id).expect("a key")))
+    };
+    let (place, key) = named(&first, "allow_read /f199").expect("granted");
+    assert_eq!(place, 199);
+    assert_eq!(named(&first, "allow_read /missing"), None);
+    // The one with the condition is another entry, and does not grant this.
+    assert_eq!(named(&first, "uid=0 allow_write /w").map(|(place, _)| place), Some(201));
+
+    // Most entries go, so that the list is made anew; another operation is the same entry.
+    let deleted: Vec<String> = lines[..190].iter().map(|line| format!("delete {line}")).collect();
+    let mut change_lines = vec!["<kernel>", "allow_execute /f199"];
+    change_lines.extend(deleted.iter().map(String::as_str));
+    let second = change(&first, &change_lines);
+    assert_eq!(named(&second, "allow_read /f199"), Some((9, key)));
+    assert_eq!(named(&second, "allow_execute /f199"), Some((9, key)));
+    let again = active("<kernel>\nallow_read /f199\n");
+    assert_eq!(named(&again, "allow_read /f199"), Some((0, key)));
+    let keys: std::collections::BTreeSet<u64> = first
+        .domain(DomainId::ROOT)
+        .map(|domain| domain.numbered_entries().filter_map(|(id, _)| domain.entry_key(id)).collect())
+        .expect("the domain");
+    assert_eq!(keys.len(), 202);
 }

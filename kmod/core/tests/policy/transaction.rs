@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Transactions: all or nothing, tasks stay in their domains, the way back, quota and exact memory.
 
-use crate::support::{load, parse_request, File};
+use crate::support::{load, question, File};
 use sekisho_core::edit::{ActivateError, EditError};
 use sekisho_core::engine::decide;
-use sekisho_core::facts::Facts;
 use sekisho_core::policy::{Cursor, DomainId, Policy};
 use sekisho_core::transaction::{PolicyFile, Scope, Transaction, TransactionError};
 
@@ -70,9 +69,8 @@ fn attach(policy: &Policy, name: &str) -> DomainId {
 }
 
 fn granted(policy: &Policy, domain: DomainId, request: &str) -> bool {
-    let words: Vec<&str> = request.split(' ').collect();
-    let (task, request) = parse_request(&words);
-    decide(policy, domain, &Facts::new(&task), &request).allows()
+    let question = question(request);
+    decide(policy, domain, &question.given.facts(), &question.request).allows()
 }
 
 #[test]

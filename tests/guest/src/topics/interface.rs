@@ -130,6 +130,8 @@ fn files(tap: &mut Tap) {
         (".process_status", 0o600),
         (".execute_handler", 0o600),
         (".transition", 0o200),
+        ("coverage", 0o600),
+        ("rehearsal", 0o600),
         ("features", 0o755),
         ("features/policy_language", 0o444),
     ] {
@@ -149,7 +151,7 @@ fn files(tap: &mut Tap) {
         })
         .unwrap_or_default();
     names.sort();
-    tap.same("how many files", names.len(), 20);
+    tap.same("how many files", names.len(), 22);
     tap.check(
         "version is a number",
         read("version").trim().split('.').all(|part| part.parse::<u32>().is_ok()),

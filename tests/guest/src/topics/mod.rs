@@ -5,6 +5,8 @@ mod attributes;
 mod boot;
 mod capabilities;
 mod conditions;
+mod corpus;
+mod coverage;
 mod dirops;
 mod domains;
 mod exec;
@@ -58,6 +60,8 @@ pub fn run(tap: &mut Tap) {
     modes::run(tap);
     names::run(tap);
     conditions::run(tap);
+    corpus::run(tap);
+    coverage::run(tap);
     domains::run(tap);
     interface::run(tap);
     manager::run(tap);

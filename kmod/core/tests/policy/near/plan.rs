@@ -478,7 +478,7 @@ impl Plan {
         facts.iter().map(|(key, values)| format!("{key}={} ", last(key, values))).collect()
     }
 
-    /// Where is asked, what ([`World::parse`], [`request`]), and which program is executed there.
+    /// Where is asked, what ([`crate::support::question`]), and which program is executed there.
     pub fn requests(&self) -> Vec<(&'static str, String, &'static str)> {
         let rules: Vec<(usize, &Rule)> = (0..)
             .zip(&self.domains)
@@ -517,7 +517,9 @@ impl Plan {
             };
             (DOMAINS[domain], format!("{}{keyword} {arguments}", self.facts(rule, ask)), ask.program)
         };
-        self.asks.iter().map(request).collect()
+        // A name of which nothing is left cannot be written.
+        let can_be_written = |line: &str| !line.split(' ').any(str::is_empty);
+        self.asks.iter().map(request).filter(|(_, line, _)| can_be_written(line)).collect()
     }
 
     /// Ports and names for the lists that are not about domains.

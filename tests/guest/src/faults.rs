@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Allocations fail one after the other while system calls run and policy is written (`--faults`, on a kernel with
+//! CONFIG_FAULT_INJECTION): in enforcing mode nothing is allowed that is not granted, a policy is the old or the new one, and
+//! what worked before works afterwards.
+//!
+//! The kernel's `fail-nth` makes the n-th allocation of a task fail. A call is repeated with n = 1, 2, 3, ... until there is no
+//! n-th allocation any more, so each one of it has failed once.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{symlink, FileExt, PermissionsExt};
+use std::process::Command;
+
+use guest::kernel::{self, set_domain, DRIVER};
+use guest::subject::{self, EPERM};
+use guest::tap::Tap;
+
+/// A program started with this variable tries all calls; the value is `denied`, `granted` or `learned`.
+pub const VARIABLE: &str = "SEKISHO_FAULTS";
+const PROGRAM: &str = "/tmp/f/program";
+/// No call has more allocations than this.
+const MOST: u32 = 3000;
+
+/// The switch of the calling task.
+struct Nth(File);
+
+impl Nth {
+    fn open() -> Self {
+        let file = OpenOptions::new().read(true).write(true).open("/proc/thread-self/fail-nth");
+        Self(file.unwrap_or_else(|e| panic!("this kernel injects no faults: {e}")))
+    }
+
+    fn set(&self, n: u32) {
+        self.0.write_at(n.to_string().as_bytes(), 0).unwrap_or_else(|e| panic!("cannot set fail-nth: {e}"));
+    }
+
+    /// Whether the allocation that was to fail has not been reached; switches off.
+    fn is_armed(&self) -> bool {
+        let mut text = [0; 16];
+        let count = self.0.read_at(&mut text, 0).unwrap_or(0);
+        self.set(0);
+        text.get(..count).unwrap_or_default().trim_ascii() != b"0"
+    }
+
+    /// Calls until nothing fails any more; what each call came to, the last one without a failure.
+    fn each(&self, call: &mut dyn FnMut() -> i32) -> Vec<i32> {
+        let mut results = Vec::new();
+        for n in 1..MOST {
+            self.set(n);
+            let result = call();
+            let over = self.is_armed();
+            results.push(result);
+            if over {
+                break;
+            }
+        }
+        results
+    }
+}
+
+/// One system call; the answer is its errno, and its effect is undone.
+type Call = (&'static str, &'static [&'static str], fn() -> i32);
+
+const CALLS: [Call; 14] = [
+    ("open", &["allow_read /tmp/f/file"], || errno(File::open("/tmp/f/file"))),
+    ("create", &["allow_create /tmp/f/new 0644", "allow_write /tmp/f/new"], || {
+        errno(OpenOptions::new().write(true).create_new(true).open("/tmp/f/new"))
+    }),
+    ("truncate", &["allow_write /tmp/f/file", "allow_truncate /tmp/f/file"], || {
+        errno(OpenOptions::new().write(true).truncate(true).open("/tmp/f/file"))
+    }),
+    ("unlink", &["allow_unlink /tmp/f/file"], || errno(fs::remove_file("/tmp/f/file"))),
+    ("mkdir", &["allow_mkdir /tmp/f/new/ 0755"], || errno(fs::create_dir("/tmp/f/new"))),
+    ("rmdir", &["allow_rmdir /tmp/f/dir/"], || errno(fs::remove_dir("/tmp/f/dir"))),
+    ("rename", &["allow_rename /tmp/f/file /tmp/f/new"], || errno(fs::rename("/tmp/f/file", "/tmp/f/new"))),
+    ("link", &["allow_link /tmp/f/file /tmp/f/new"], || errno(fs::hard_link("/tmp/f/file", "/tmp/f/new"))),
+    ("symlink", &["allow_symlink /tmp/f/new"], || errno(symlink("file", "/tmp/f/new"))),
+    ("mkfifo", &["allow_mkfifo /tmp/f/new 0600"], || {
+        number(nix::unistd::mkfifo("/tmp/f/new", nix::sys::stat::Mode::from_bits_truncate(0o600)))
+    }),
+    ("chmod", &["allow_chmod /tmp/f/file 0640"], || {
+        errno(fs::set_permissions("/tmp/f/file", fs::Permissions::from_mode(0o640)))
+    }),
+    ("chown", &["allow_chown /tmp/f/file 7"], || {
+        errno(std::os::unix::fs::chown("/tmp/f/file", Some(7), None))
+    }),
+    ("signal", &["allow_signal 10 <kernel>"], || {
+        // Ignored by the driver, which is the parent.
+        number(nix::sys::signal::kill(nix::unistd::getppid(), nix::sys::signal::Signal::SIGURG))
+    }),
+    ("mount", &["allow_mount any /tmp/f/dir/ tmpfs 0x0"], || {
+        let flags = nix::mount::MsFlags::empty();
+        number(nix::mount::mount(Some("any"), "/tmp/f/dir", Some("tmpfs"), flags, None::<&str>))
+    }),
+];
+
+fn errno<T>(result: std::io::Result<T>) -> i32 {
+    result.map_or_else(|e| e.raw_os_error().unwrap_or(-1), |_| 0)
+}
+
+fn number<T>(result: nix::Result<T>) -> i32 {
+    result.map_or_else(|errno| errno as i32, |_| 0)
+}
+
+/// The folder as every call finds it.
+fn refresh() {
+    while nix::mount::umount("/tmp/f/dir").is_ok() {}
+    for path in ["/tmp/f/new", "/tmp/f/dir"] {
+        drop(fs::remove_dir(path));
+        drop(fs::remove_file(path));
+    }
+    drop(fs::create_dir("/tmp/f/dir"));
+    drop(fs::write("/tmp/f/file", "data"));
+}
+
+/// The child: one call, named on the command line, with all its allocations failing one after the other. Its exit code says
+/// what is wrong.
+pub fn child(kind: &str) -> i32 {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let Some((_, _, call)) = CALLS.iter().find(|(call, _, _)| *call == name) else { return 99 };
+    let nth = Nth::open();
+    let results = nth.each(&mut || call());
+    println!("{kind} {name}: {results:?}");
+    let last = results.last().copied().unwrap_or(-1);
+    match kind {
+        // Not one of them may have succeeded, and without a fault it is refused by policy.
+        "denied" if results.contains(&0) => 1,
+        "denied" if last != EPERM => 2,
+        _ => 0,
+    }
+}
+
+/// Runs all and prints TAP.
+pub fn run() {
+    let mut tap = Tap::default();
+    tap.topic("faults");
+    for folder in ["/sys/kernel/debug", "/tmp/f"] {
+        drop(fs::create_dir_all(folder));
+    }
+    let flags = nix::mount::MsFlags::empty();
+    let mounted =
+        nix::mount::mount(Some("debugfs"), "/sys/kernel/debug", Some("debugfs"), flags, None::<&str>);
+    tap.same("debugfs is mounted", mounted, Ok(()));
+    for (file, text) in [
+        ("failslab/ignore-gfp-wait", "N"),
+        ("fail_page_alloc/ignore-gfp-wait", "N"),
+        ("fail_page_alloc/min-order", "0"),
+        ("failslab/verbose", "0"),
+        ("fail_page_alloc/verbose", "0"),
+    ] {
+        fs::write(format!("/sys/kernel/debug/{file}"), text)
+            .unwrap_or_else(|e| panic!("cannot prepare {file}: {e}"));
+    }
+    // SIGURG is ignored by default.
+    subject::install(PROGRAM);
+    let name = format!("{DRIVER} {PROGRAM}");
+    let before = kernel::quiet_bytes();
+    for (call, lines, _) in CALLS {
+        let base = ["allow_read/write /proc/self/task/\\$/fail-nth"];
+        let granted: Vec<&str> = base.iter().chain(lines).copied().collect();
+        for (kind, profile, lines) in
+            [("denied", 3, &base[..]), ("granted", 3, &granted[..]), ("learned", 1, &base[..])]
+        {
+            refresh();
+            set_domain(&name, profile, lines);
+            let output = Command::new(PROGRAM).arg(call).env(VARIABLE, kind).output();
+            let (code, text) = match output {
+                Ok(output) => (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()),
+                Err(e) => (None, e.to_string()),
+            };
+            println!("# {}", text.trim());
+            tap.same(&format!("{kind}: {call}"), code, Some(0));
+        }
+        kernel::records("grant_log");
+        kernel::records("reject_log");
+    }
+    programs(&mut tap, &name);
+    writing(&mut tap);
+    kernel::delete_domain(&name);
+    tap.same("all memory comes back", kernel::settle("policy_bytes", before), before);
+    tap.same("one snapshot is left", kernel::settle("snapshots", 1), 1);
+    leaks(&mut tap);
+    tap.finish();
+}
+
+/// execve: the allocations of a process that is about to become another program.
+fn programs(tap: &mut Tap, name: &str) {
+    let target = "/tmp/f/target";
+    subject::install(target);
+    for (kind, lines) in [("denied", &[][..]), ("granted", &["allow_execute /tmp/f/target"][..])] {
+        let mut lines: Vec<&str> = lines.to_vec();
+        lines.push("allow_read/write /proc/self/task/\\$/fail-nth");
+        set_domain(name, 3, &lines);
+        let output = Command::new(PROGRAM).arg(target).env(VARIABLE, format!("exec-{kind}")).output();
+        let text = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+        println!("# exec {kind}: {}", text.trim());
+        let ran = text.lines().filter(|line| *line == "started").count();
+        if kind == "denied" {
+            tap.same("exec without permission never succeeds", ran, 0);
+        }
+        tap.check(&format!("exec, {kind}: the last answer came"), text.contains("end"), || text.clone());
+    }
+    drop(fs::remove_file(target));
+}
+
+/// The child of [`programs`]: forks, and the child executes with the n-th allocation failing.
+pub fn execute() {
+    let target = std::env::args().nth(1).unwrap_or_default();
+    let Ok(path) = std::ffi::CString::new(target) else { return };
+    let environment = [c"SEKISHO_FAULTS=started".to_owned()];
+    for n in 1..400 {
+        match fork::fork() {
+            Ok(fork::Fork::Child) => {
+                let nth = Nth::open();
+                nth.set(n);
+                let _ = nix::unistd::execve(&path, std::slice::from_ref(&path), &environment);
+                std::process::exit(if nth.is_armed() { 7 } else { 3 });
+            }
+            Ok(fork::Fork::Parent(child)) => {
+                let status = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(child), None);
+                // 7: refused without a fault. 0: the other program ran; with n beyond its allocations that is the end.
+                if matches!(status, Ok(nix::sys::wait::WaitStatus::Exited(_, 7))) {
+                    break;
+                }
+            }
+            Err(_) => break,
+        }
+    }
+    println!("end");
+}
+
+/// Writing policy: whatever fails, the text is the old or the new one.
+fn writing(tap: &mut Tap) {
+    let nth = Nth::open();
+    let line = "<kernel> /tmp/faults\nallow_read /a/\\*/b if task.uid=@FAULTS\nallow_mount /a /b/ ext4 0x1\n";
+    for (file, text, undo) in [
+        ("domain_policy", line.to_owned(), "delete <kernel> /tmp/faults\n".to_owned()),
+        (
+            "exception_policy",
+            "path_group FAULTS /x/\\*\naggregator /a/\\* /b\n".to_owned(),
+            "delete path_group FAULTS /x/\\*\ndelete aggregator /a/\\* /b\n".to_owned(),
+        ),
+        (
+            "transaction",
+            format!("begin\nfile domain_policy\n{line}commit\n"),
+            "begin\nfile domain_policy\ndelete <kernel> /tmp/faults\ncommit\n".to_owned(),
+        ),
+    ] {
+        let show = if file == "transaction" { "domain_policy" } else { file };
+        let old = kernel::read(show);
+        drop(kernel::try_write(file, text.as_bytes()));
+        let new = kernel::read(show);
+        drop(kernel::try_write(file, undo.as_bytes()));
+        let mut wrong = None;
+        let mut handle = kernel::open(file);
+        let mut results = Vec::new();
+        for n in 1..MOST {
+            nth.set(n);
+            let result = handle.write(text.as_bytes());
+            let over = nth.is_armed();
+            results.push(errno(result));
+            let found = kernel::read(show);
+            if found == new {
+                drop(kernel::try_write(file, undo.as_bytes()));
+            } else if found != old {
+                wrong = Some(found);
+            }
+            handle = kernel::open(file);
+            if over {
+                break;
+            }
+        }
+        println!("# {file}: {results:?}");
+        tap.check(&format!("{file}: old or new"), wrong.is_none(), || format!("{wrong:?}"));
+    }
+    reading(tap, &nth);
+}
+
+/// Reading an interface file with failures never gives half a text.
+fn reading(tap: &mut Tap, nth: &Nth) {
+    for name in ["domain_policy", "exception_policy", "profile", "stat", "meminfo", "coverage"] {
+        let whole = kernel::read(name);
+        let mut half = None;
+        nth.each(&mut || {
+            let mut text = String::new();
+            let result = File::open(kernel::path(name)).and_then(|mut file| {
+                file.seek(SeekFrom::Start(0)).map(drop)?;
+                file.read_to_string(&mut text)
+            });
+            if result.is_ok() && text.len() < whole.len() / 2 {
+                half = Some(text.clone());
+            }
+            errno(result)
+        });
+        tap.check(&format!("reading {name} gives all or an error"), half.is_none(), || format!("{half:?}"));
+    }
+}
+
+/// What the kernel's leak detector finds.
+pub fn leaks(tap: &mut Tap) {
+    let path = "/sys/kernel/debug/kmemleak";
+    if !std::path::Path::new(path).exists() {
+        return;
+    }
+    let mut found = String::new();
+    // Twice: what has just been allocated may look lost the first time.
+    for _ in 0..2 {
+        drop(fs::write(path, "scan"));
+        std::thread::sleep(std::time::Duration::from_secs(6));
+        found = fs::read_to_string(path).unwrap_or_default();
+    }
+    let ours: Vec<&str> =
+        found.split("unreferenced object").filter(|part| part.contains("sekisho")).collect();
+    tap.check("no memory leaks", ours.is_empty(), || ours.join("\n"));
+}
