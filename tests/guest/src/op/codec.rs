@@ -78,7 +78,9 @@ pub fn hide(bytes: &[u8]) -> String {
     let mut word = String::with_capacity(bytes.len());
     for &byte in bytes {
         match byte {
-            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => word.push(char::from(byte)),
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                word.push(char::from(byte))
+            }
             _ => word.push_str(&format!("%{byte:02X}")),
         }
     }

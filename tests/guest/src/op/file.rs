@@ -26,19 +26,15 @@ pub fn perform(op: &Op) -> Performed {
         Op::Mkdir(path, mode) => done(fs::DirBuilder::new().mode(*mode).create(os(path))),
         Op::Rmdir(path) => done(fs::remove_dir(os(path))),
         Op::Rename(from, to) => done(fs::rename(os(from), os(to))),
-        Op::Rename2(from, to, flags) => done(rustix::fs::renameat_with(
-            CWD,
-            os(from),
-            CWD,
-            os(to),
-            RenameFlags::from_bits_retain(*flags),
-        )),
+        Op::Rename2(from, to, flags) => {
+            done(rustix::fs::renameat_with(CWD, os(from), CWD, os(to), RenameFlags::from_bits_retain(*flags)))
+        }
         Op::Link(from, to) => done(fs::hard_link(os(from), os(to))),
         Op::Mknod(path, mode) => {
             done(rustix::fs::mknodat(CWD, os(path), FileType::RegularFile, bits(*mode), 0))
         }
         Op::Node(path, mode, major, minor) => {
-            let kind = SFlag::from_bits_truncate((*mode & nix::libc::S_IFMT as u32) as _);
+            let kind = SFlag::from_bits_truncate((*mode & nix::libc::S_IFMT) as _);
             let mode = nix::sys::stat::Mode::from_bits_truncate((*mode & 0o7777) as _);
             let device = nix::sys::stat::makedev(u64::from(*major), u64::from(*minor));
             done(nix::sys::stat::mknod(os(path), kind, mode, device))
@@ -46,13 +42,9 @@ pub fn perform(op: &Op) -> Performed {
         Op::Symlink(target, link) => done(std::os::unix::fs::symlink(os(target), os(link))),
         Op::Chmod(path, mode) => done(rustix::fs::chmod(os(path), bits(*mode))),
         Op::Chown(path, uid, gid) => done(rustix::fs::chown(os(path), user(*uid), group(*gid))),
-        Op::Lchown(path, uid, gid) => done(rustix::fs::chownat(
-            CWD,
-            os(path),
-            user(*uid),
-            group(*gid),
-            AtFlags::SYMLINK_NOFOLLOW,
-        )),
+        Op::Lchown(path, uid, gid) => {
+            done(rustix::fs::chownat(CWD, os(path), user(*uid), group(*gid), AtFlags::SYMLINK_NOFOLLOW))
+        }
         Op::Umask(mask) => {
             rustix::process::umask(bits(*mask));
             done(Ok::<_, Errno>(()))
@@ -92,9 +84,7 @@ pub fn perform(op: &Op) -> Performed {
             slots::keep(*write, writing);
         })),
         Op::Pty(slot) => kept(*slot, rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)),
-        Op::Memfd(slot, name) => {
-            kept(*slot, rustix::fs::memfd_create(name.as_slice(), MemfdFlags::empty()))
-        }
+        Op::Memfd(slot, name) => kept(*slot, rustix::fs::memfd_create(name.as_slice(), MemfdFlags::empty())),
         Op::CopySelf(slot) => done(slots::with(*slot, |file| {
             let mut target = File::from(file.try_clone_to_owned()?);
             let program = fs::read("/proc/self/exe")?;

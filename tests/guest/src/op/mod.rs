@@ -8,7 +8,11 @@ mod file;
 mod mount;
 mod network;
 mod process;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod raw;
 mod slots;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod uring;
 
 use std::io;
 use std::str::Split;
@@ -188,6 +192,11 @@ operations! {
     /// delete_module
     "delete-module" DeleteModule(name: Bytes);
 
+    /// The operation through io_uring.
+    "uring" Uring(op: Inner);
+    /// A system call by its number, in a traced child; an argument is a number or `:` and a string.
+    "raw" Raw(number: u64, arguments: List);
+
     /// mount; an empty word is NULL
     "mount" Mount(dev: Bytes, dir: Bytes, kind: Bytes, flags: u64, data: Bytes);
     /// umount2
@@ -344,7 +353,10 @@ mod tests {
             Op::ExecWith(b"/x".to_vec(), vec![b"a b".to_vec(), Vec::new()], Vec::new()),
             Op::Chown(b"/x".to_vec(), -1, 5),
             Op::Setsid(),
-            Op::Both(Box::new(Op::Setsid()), Box::new(Op::Both(Box::new(Op::Nice()), Box::new(Op::Close(1))))),
+            Op::Both(
+                Box::new(Op::Setsid()),
+                Box::new(Op::Both(Box::new(Op::Nice()), Box::new(Op::Close(1)))),
+            ),
         ] {
             assert_eq!(Op::decode(&op.encode()), Some(op));
         }

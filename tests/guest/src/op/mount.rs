@@ -19,12 +19,10 @@ pub fn perform(op: &Op) -> Performed {
         )),
         Op::Umount(dir, flags) => done(nix::mount::umount2(os(dir), MntFlags::from_bits_retain(*flags))),
         Op::PivotRoot(new, old) => done(nix::unistd::pivot_root(os(new), os(old))),
-        Op::Fsopen(slot, kind) => {
-            kept(*slot, rustix::mount::fsopen(os(kind), FsOpenFlags::FSOPEN_CLOEXEC))
+        Op::Fsopen(slot, kind) => kept(*slot, rustix::mount::fsopen(os(kind), FsOpenFlags::FSOPEN_CLOEXEC)),
+        Op::Fsconfig(slot, key, value) => {
+            done(slots::with(*slot, |file| rustix::mount::fsconfig_set_string(file, os(key), os(value))))
         }
-        Op::Fsconfig(slot, key, value) => done(slots::with(*slot, |file| {
-            rustix::mount::fsconfig_set_string(file, os(key), os(value))
-        })),
         Op::FsconfigFlag(slot, key) => {
             done(slots::with(*slot, |file| rustix::mount::fsconfig_set_flag(file, os(key))))
         }
@@ -40,10 +38,9 @@ pub fn perform(op: &Op) -> Performed {
                 )
             }),
         ),
-        Op::OpenTree(slot, path, flags) => kept(
-            *slot,
-            rustix::mount::open_tree(CWD, os(path), OpenTreeFlags::from_bits_retain(*flags)),
-        ),
+        Op::OpenTree(slot, path, flags) => {
+            kept(*slot, rustix::mount::open_tree(CWD, os(path), OpenTreeFlags::from_bits_retain(*flags)))
+        }
         Op::MoveFd(slot, path) => done(slots::with(*slot, |file| {
             rustix::mount::move_mount(file, "", CWD, os(path), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         })),

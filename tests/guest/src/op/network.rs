@@ -19,9 +19,11 @@ pub fn perform(op: &Op) -> Performed {
     match op {
         Op::Socket(slot, family, kind, protocol) => kept(*slot, socket(*family, *kind, *protocol)),
         Op::Bind(slot, to) => done(at(*slot, to, |socket, to| rustix::net::bind(socket, &to))),
-        Op::BindUnix(slot, path) => done(SocketAddrUnix::new(path.as_slice()).map_err(io::Error::from).and_then(
-            |address| slots::with(*slot, |socket| rustix::net::bind(socket, &address)),
-        )),
+        Op::BindUnix(slot, path) => done(
+            SocketAddrUnix::new(path.as_slice())
+                .map_err(io::Error::from)
+                .and_then(|address| slots::with(*slot, |socket| rustix::net::bind(socket, &address))),
+        ),
         Op::BindAbstract(slot, name) => done(
             SocketAddrUnix::new_abstract_name(name)
                 .map_err(io::Error::from)
@@ -78,7 +80,10 @@ fn socket(family: u32, kind: u32, protocol: u32) -> rustix::io::Result<OwnedFd> 
 }
 
 fn address(text: &[u8]) -> io::Result<SocketAddr> {
-    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(|| io::Error::other("no address"))
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| io::Error::other("no address"))
 }
 
 fn at<T>(
@@ -113,10 +118,8 @@ fn sendmmsg(slot: u32, first: &[u8], second: &[u8], bytes: &[u8]) -> io::Result<
     let (first, second) = (address(first)?.as_any(), address(second)?.as_any());
     let data = [IoSlice::new(bytes)];
     let (mut one, mut two) = (SendAncillaryBuffer::default(), SendAncillaryBuffer::default());
-    let mut messages = [
-        MMsgHdr::new_with_addr(&first, &data, &mut one),
-        MMsgHdr::new_with_addr(&second, &data, &mut two),
-    ];
+    let mut messages =
+        [MMsgHdr::new_with_addr(&first, &data, &mut one), MMsgHdr::new_with_addr(&second, &data, &mut two)];
     slots::with(slot, |socket| rustix::net::sendmmsg(socket, &mut messages, SendFlags::empty()))
         .map(|count| count.to_string().into_bytes())
 }
@@ -134,7 +137,8 @@ fn receive_many(slot: u32, flags: i32) -> io::Result<Vec<u8>> {
             MsgFlags::from_bits_retain(flags),
             None,
         )?;
-        let texts: Vec<Vec<u8>> = messages.map(|message| message.iovs().flatten().copied().collect()).collect();
+        let texts: Vec<Vec<u8>> =
+            messages.map(|message| message.iovs().flatten().copied().collect()).collect();
         Ok(texts.join(&b' '))
     })
 }

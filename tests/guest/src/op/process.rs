@@ -68,9 +68,7 @@ pub fn perform(op: &Op) -> Performed {
             None => Some(Err(invalid())),
         },
         Op::PidfdSignal(slot, number) => match rustix::process::Signal::from_named_raw(*number) {
-            Some(signal) => {
-                done(slots::with(*slot, |file| rustix::process::pidfd_send_signal(file, signal)))
-            }
+            Some(signal) => done(slots::with(*slot, |file| rustix::process::pidfd_send_signal(file, signal))),
             None => Some(Err(invalid())),
         },
         Op::Raise(number) => done(signal(*number).and_then(|signal| match signal {
@@ -104,12 +102,14 @@ pub fn perform(op: &Op) -> Performed {
         )),
         Op::Reboot() => done(nix::sys::reboot::set_cad_enabled(false)),
         Op::InitModule(image) => done(rustix::system::init_module(image, c"")),
-        Op::FinitModule(slot) => {
-            done(slots::with(*slot, |file| rustix::system::finit_module(file, c"", 0)))
+        Op::FinitModule(slot) => done(slots::with(*slot, |file| rustix::system::finit_module(file, c"", 0))),
+        Op::DeleteModule(name) => {
+            done(word(name).and_then(|name| Ok(rustix::system::delete_module(&name, nix::libc::O_NONBLOCK)?)))
         }
-        Op::DeleteModule(name) => done(word(name).and_then(|name| {
-            Ok(rustix::system::delete_module(&name, nix::libc::O_NONBLOCK)?)
-        })),
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        Op::Uring(op) => Some(super::uring::perform(op)),
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        Op::Raw(number, arguments) => Some(super::raw::call(*number, arguments)),
         _ => None,
     }
 }

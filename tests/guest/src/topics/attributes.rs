@@ -39,8 +39,16 @@ fn cases() -> Vec<Case> {
             .happened(|| mode() == 0o4755),
         case("chmod of nothing", Op::Chmod(FILE.to_vec(), 0), &["allow_chmod /tmp/w/file 00"])
             .happened(|| mode() == 0),
-        case("chmod of a directory", Op::Chmod(b"/tmp/w/dir".to_vec(), 0o700), &["allow_chmod /tmp/w/dir/ 0700"]),
-        case("chmod through a link", Op::Chmod(b"/tmp/w/link".to_vec(), 0o711), &["allow_chmod /tmp/w/dir/ 0711"]),
+        case(
+            "chmod of a directory",
+            Op::Chmod(b"/tmp/w/dir".to_vec(), 0o700),
+            &["allow_chmod /tmp/w/dir/ 0700"],
+        ),
+        case(
+            "chmod through a link",
+            Op::Chmod(b"/tmp/w/link".to_vec(), 0o711),
+            &["allow_chmod /tmp/w/dir/ 0711"],
+        ),
         case("fchmod", Op::FdChmod(1, 0o640), &["allow_chmod /tmp/w/file 0640"])
             .before(std::slice::from_ref(&hold))
             .after(std::slice::from_ref(&close))
@@ -72,14 +80,10 @@ fn cases() -> Vec<Case> {
             &["allow_chown /tmp/w/link 5", "allow_chgrp /tmp/w/link 6"],
         )
         .happened(|| owner("/tmp/w/link") == (5, 6)),
-        case(
-            "fchown",
-            Op::FdChown(1, 5, 6),
-            &["allow_chown /tmp/w/file 5", "allow_chgrp /tmp/w/file 6"],
-        )
-        .before(std::slice::from_ref(&hold))
-        .after(std::slice::from_ref(&close))
-        .happened(|| owner("/tmp/w/file") == (5, 6)),
+        case("fchown", Op::FdChown(1, 5, 6), &["allow_chown /tmp/w/file 5", "allow_chgrp /tmp/w/file 6"])
+            .before(std::slice::from_ref(&hold))
+            .after(std::slice::from_ref(&close))
+            .happened(|| owner("/tmp/w/file") == (5, 6)),
     ]
 }
 
@@ -89,13 +93,37 @@ fn nothing(tap: &mut Tap, table: &mut Table) {
     table.judge(tap, "chown of neither", &[], &Op::Chown(FILE.to_vec(), -1, -1), 0);
     tap.same("and no record", requests("grant_log").len() + requests("reject_log").len(), 0);
     let set = Op::Chown(FILE.to_vec(), 15, 25);
-    table.judge(tap, "ranges", &["allow_chown /tmp/w/file 10-20", "allow_chgrp @A 1", "allow_chgrp /tmp/w/file 20-30"], &set, 0);
-    table.judge(tap, "beyond", &["allow_chown /tmp/w/file 10-14", "allow_chgrp /tmp/w/file 0-99"], &set, EPERM);
+    table.judge(
+        tap,
+        "ranges",
+        &["allow_chown /tmp/w/file 10-20", "allow_chgrp @A 1", "allow_chgrp /tmp/w/file 20-30"],
+        &set,
+        0,
+    );
+    table.judge(
+        tap,
+        "beyond",
+        &["allow_chown /tmp/w/file 10-14", "allow_chgrp /tmp/w/file 0-99"],
+        &set,
+        EPERM,
+    );
     tap.same("nothing has changed", owner("/tmp/w/file"), (15, 25));
     let more = Op::Chown(FILE.to_vec(), 0, 25);
-    table.judge(tap, "group beyond", &["allow_chown /tmp/w/file 0", "allow_chgrp /tmp/w/file 26"], &more, EPERM);
+    table.judge(
+        tap,
+        "group beyond",
+        &["allow_chown /tmp/w/file 0", "allow_chgrp /tmp/w/file 26"],
+        &more,
+        EPERM,
+    );
     tap.same("the user has not changed either", owner("/tmp/w/file"), (15, 25));
-    table.judge(tap, "the mode is octal", &["allow_chmod /tmp/w/file 600"], &Op::Chmod(FILE.to_vec(), 0o600), EPERM);
+    table.judge(
+        tap,
+        "the mode is octal",
+        &["allow_chmod /tmp/w/file 600"],
+        &Op::Chmod(FILE.to_vec(), 0o600),
+        EPERM,
+    );
     // Conditions on the file itself.
     table.judge(
         tap,

@@ -53,9 +53,14 @@ fn network() -> Vec<Case> {
         case("a TCP socket", socket(2, 1, 0), &["allow_capability inet_tcp_create"]),
         case("a TCP6 socket", socket(10, 1, 6), &["allow_capability inet_tcp_create"]),
         case("listen", Op::Listen(1), &["allow_capability inet_tcp_listen"]).before(&[socket(2, 1, 0)]),
-        case("connect", Op::Connect(1, to.clone()), &["allow_capability inet_tcp_connect"]).before(&listening),
-        case("MSG_FASTOPEN", Op::Sendto(1, to, 0x2000_0000, b"x".to_vec()), &["allow_capability inet_tcp_connect"])
+        case("connect", Op::Connect(1, to.clone()), &["allow_capability inet_tcp_connect"])
             .before(&listening),
+        case(
+            "MSG_FASTOPEN",
+            Op::Sendto(1, to, 0x2000_0000, b"x".to_vec()),
+            &["allow_capability inet_tcp_connect"],
+        )
+        .before(&listening),
         case("a UDP socket", socket(2, 2, 0), &["allow_capability use_inet_udp"]),
         case("a UDP6 socket", socket(10, 2, 0), &["allow_capability use_inet_udp"]),
         case("a raw socket", socket(2, 3, 1), &["allow_capability use_inet_ip"]),
@@ -87,13 +92,9 @@ fn mounts() -> Vec<Case> {
         )
         .before(&[tmpfs("/tmp/m/b")])
         .after(&[umount.clone(), umount.clone()]),
-        case(
-            "bind over a mount",
-            bind,
-            &["allow_capability SYS_MOUNT", "allow_capability conceal_mount"],
-        )
-        .before(&[tmpfs("/tmp/m/b")])
-        .after(&[umount.clone(), umount.clone()]),
+        case("bind over a mount", bind, &["allow_capability SYS_MOUNT", "allow_capability conceal_mount"])
+            .before(&[tmpfs("/tmp/m/b")])
+            .after(&[umount.clone(), umount.clone()]),
         case(
             "mount over a folder with a mount in it",
             tmpfs("/tmp/m/a"),
@@ -105,7 +106,11 @@ fn mounts() -> Vec<Case> {
             .before(&[tmpfs("/tmp/m/b")])
             .after(off)
             .happened(|| !mounted("/tmp/m/b")),
-        case("chroot", Op::Fork(Box::new(Op::Chroot(b"/tmp/m/a".to_vec()))), &["allow_capability SYS_CHROOT"]),
+        case(
+            "chroot",
+            Op::Fork(Box::new(Op::Chroot(b"/tmp/m/a".to_vec()))),
+            &["allow_capability SYS_CHROOT"],
+        ),
         case(
             "pivot_root",
             Op::Fork(Box::new(Op::Both(Box::new(Op::Unshare(NEWNS)), Box::new(pivot)))),
@@ -137,13 +142,21 @@ fn names() -> Vec<Case> {
         case("unlink", Op::Unlink(FILE.to_vec()), &["allow_capability SYS_UNLINK"])
             .happened(|| fs::metadata("/tmp/w/file").is_err()),
         case("chmod", Op::Chmod(FILE.to_vec(), 0o600), &["allow_capability SYS_CHMOD"]),
-        case("fchmod", Op::FdChmod(1, 0o600), &["allow_capability SYS_CHMOD"])
-            .before(&[Op::Hold(1, FILE.to_vec(), 0, 0)]),
+        case("fchmod", Op::FdChmod(1, 0o600), &["allow_capability SYS_CHMOD"]).before(&[Op::Hold(
+            1,
+            FILE.to_vec(),
+            0,
+            0,
+        )]),
         case("chown", Op::Chown(FILE.to_vec(), 1, -1), &["allow_capability SYS_CHOWN"]),
         case("chown of both", Op::Chown(FILE.to_vec(), 1, 1), &["allow_capability SYS_CHOWN"]),
         case("lchown", Op::Lchown(b"/tmp/w/link".to_vec(), -1, 1), &["allow_capability SYS_CHOWN"]),
-        case("fchown", Op::FdChown(1, 1, 1), &["allow_capability SYS_CHOWN"])
-            .before(&[Op::Hold(1, FILE.to_vec(), 0, 0)]),
+        case("fchown", Op::FdChown(1, 1, 1), &["allow_capability SYS_CHOWN"]).before(&[Op::Hold(
+            1,
+            FILE.to_vec(),
+            0,
+            0,
+        )]),
         case("ioctl of a pipe", Op::Ioctl(1, b"FIONREAD".to_vec()), &["allow_capability SYS_IOCTL"])
             .before(&[Op::Pipe(1, 2)]),
     ]
@@ -197,7 +210,11 @@ fn free(tap: &mut Tap, table: &mut Table) {
         ("an ioctl that no driver sees", Op::Ioctl(3, b"FIONBIO".to_vec())),
     ] {
         table.judge(tap, name, &[], &op, 0);
-        tap.same(&format!("{name}: no record"), requests("grant_log").len() + requests("reject_log").len(), 0);
+        tap.same(
+            &format!("{name}: no record"),
+            requests("grant_log").len() + requests("reject_log").len(),
+            0,
+        );
     }
     for slot in [1, 2, 3] {
         table.free(tap, &Op::Close(slot));

@@ -59,7 +59,8 @@ fn making() -> Vec<Case> {
         case("mkdir", Op::Mkdir(NEW.into(), 0o777), &["allow_mkdir /tmp/w/new/ 0755"]).happened(new),
         case("mkdir with the sticky bit", Op::Mkdir(NEW.into(), 0o1777), &["allow_mkdir /tmp/w/new/ 01755"])
             .happened(new),
-        case("mknod of a file", Op::Mknod(NEW.into(), 0o666), &["allow_create /tmp/w/new 0644"]).happened(new),
+        case("mknod of a file", Op::Mknod(NEW.into(), 0o666), &["allow_create /tmp/w/new 0644"])
+            .happened(new),
         case("mknod without a type", node(0), &["allow_create /tmp/w/new 0644"]).happened(new),
         case("mkfifo", node(FIFO), &["allow_mkfifo /tmp/w/new 0644"]).happened(new),
         case("mknod of a socket", node(SOCKET), &["allow_mksock /tmp/w/new 0644"]).happened(new),
@@ -68,8 +69,12 @@ fn making() -> Vec<Case> {
             .happened(new),
         case("mkchar", Op::Node(NEW.into(), CHARACTER | 0o666, 1, 3), &["allow_mkchar /tmp/w/new 0644 1 3"])
             .happened(new),
-        case("mkblock", Op::Node(NEW.into(), BLOCK | 0o600, 7, 260), &["allow_mkblock /tmp/w/new 0600 7 260"])
-            .happened(new),
+        case(
+            "mkblock",
+            Op::Node(NEW.into(), BLOCK | 0o600, 7, 260),
+            &["allow_mkblock /tmp/w/new 0600 7 260"],
+        )
+        .happened(new),
         case(
             "symlink",
             Op::Symlink(b"../etc/a b".to_vec(), NEW.into()),
@@ -289,13 +294,25 @@ fn conditions(tap: &mut Tap, table: &mut Table) {
         drop(fs::remove_file(path).or_else(|_| fs::remove_dir(path)));
     }
     for (line, op, errno) in [
-        ("allow_rmdir /tmp/w/dir/ if path1.type=directory path1.parent.uid=0", Op::Rmdir(b"/tmp/w/dir".to_vec()), 0),
+        (
+            "allow_rmdir /tmp/w/dir/ if path1.type=directory path1.parent.uid=0",
+            Op::Rmdir(b"/tmp/w/dir".to_vec()),
+            0,
+        ),
         ("allow_unlink /tmp/w/link if path1.type=file", Op::Unlink(b"/tmp/w/link".to_vec()), EPERM),
         ("allow_unlink /tmp/w/link if path1.type=symlink", Op::Unlink(b"/tmp/w/link".to_vec()), 0),
-        ("allow_read /tmp/w/full/inner if path1.parent.perm=others_write", Op::Open(b"/tmp/w/full/inner".to_vec(), 0, 0), 0),
+        (
+            "allow_read /tmp/w/full/inner if path1.parent.perm=others_write",
+            Op::Open(b"/tmp/w/full/inner".to_vec(), 0, 0),
+            0,
+        ),
         ("allow_read /tmp/w/full/inner if path2.uid=0", Op::Open(b"/tmp/w/full/inner".to_vec(), 0, 0), EPERM),
         ("allow_read /tmp/w/full/inner if exec.argc=1", Op::Open(b"/tmp/w/full/inner".to_vec(), 0, 0), EPERM),
-        ("allow_read /tmp/w/full/inner if symlink.target=\"\\*\"", Op::Open(b"/tmp/w/full/inner".to_vec(), 0, 0), EPERM),
+        (
+            "allow_read /tmp/w/full/inner if symlink.target=\"\\*\"",
+            Op::Open(b"/tmp/w/full/inner".to_vec(), 0, 0),
+            EPERM,
+        ),
     ] {
         table.judge(tap, "an object", &[line], &op, errno);
     }

@@ -21,6 +21,7 @@ pub fn run(tap: &mut Tap) {
     conditions(tap);
     names(tap);
     interpreters(tap);
+    loader(tap);
     descriptors(tap);
     environment(tap);
     record(tap);
@@ -166,7 +167,10 @@ fn names(tap: &mut Tap) {
     // What is learned: the name, the file, what it is called.
     for (path, line) in [
         (alias, "allow_execute /tmp/w/alias if exec.realpath=\"/tmp/w/program\" exec.argv[0]=\"prog\""),
-        ("/tmp/w/run.abc", "allow_execute /tmp/w/run if exec.realpath=\"/tmp/w/run.abc\" exec.argv[0]=\"prog\""),
+        (
+            "/tmp/w/run.abc",
+            "allow_execute /tmp/w/run if exec.realpath=\"/tmp/w/run.abc\" exec.argv[0]=\"prog\"",
+        ),
     ] {
         let Some(mut subject) = start(tap, PROGRAM) else { return };
         set_domain(&own, 1, &[]);
@@ -240,6 +244,69 @@ fn interpreters(tap: &mut Tap) {
     tap.same("and it is judged by it", subject.errno(&Op::Open(b"/tmp/w/file".to_vec(), 0, 0)), EPERM);
 }
 
+/// A program that only names a loader, made from the beginning of this one.
+fn with_loader(path: &str, loader: &str) -> std::io::Result<()> {
+    let own = fs::read("/proc/self/exe")?;
+    let wide = own.get(4) == Some(&2);
+    let (header, entry) = if wide { (64, 56) } else { (52, 32) };
+    let mut file = own.get(..header).unwrap_or_default().to_vec();
+    let mut put = |offset: usize, value: &[u8]| {
+        for (place, byte) in file.iter_mut().skip(offset).zip(value) {
+            *place = *byte;
+        }
+    };
+    // e_phoff, e_phnum: one program header, right behind.
+    let begin = (header as u64).to_le_bytes();
+    if wide {
+        put(32, &begin);
+        put(56, &1_u16.to_le_bytes());
+    } else {
+        put(28, &begin[..4]);
+        put(44, &1_u16.to_le_bytes());
+    }
+    // PT_INTERP: offset and length of the name.
+    let mut program = vec![0; entry];
+    program[0] = 3;
+    let (offset, length) = ((header + entry) as u64, loader.len() as u64 + 1);
+    if wide {
+        program[8..16].copy_from_slice(&offset.to_le_bytes());
+        program[32..40].copy_from_slice(&length.to_le_bytes());
+    } else {
+        program[4..8].copy_from_slice(&offset.to_le_bytes()[..4]);
+        program[16..20].copy_from_slice(&length.to_le_bytes()[..4]);
+    }
+    file.extend(program);
+    file.extend(loader.as_bytes());
+    file.push(0);
+    fs::write(path, file)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+/// The loader that a program names is read in the new domain (reference 4.5). What is loaded here cannot run.
+fn loader(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    let program = "/tmp/w/loaded";
+    fresh_work();
+    if let Err(e) = with_loader(program, TARGET) {
+        return tap.check("a program with a loader can be made", false, || e.to_string());
+    }
+    let next = format!("{own} {program}");
+    let line = format!("allow_read {TARGET}");
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    let op = Op::Fork(Box::new(Op::Exec(program.into())));
+    set_domain(&own, 3, &[&format!("allow_execute {program}"), &line]);
+    set_domain(&next, 3, &[&format!("allow_execute {TARGET}")]);
+    drain();
+    tap.same("a loader, refused", subject.errno(&op), EPERM);
+    let refused = records("reject_log").join("");
+    tap.contains("a loader: the record", &refused, &format!("\n{next}\n{line}\n"));
+    set_domain(&next, 3, &[&line]);
+    drain();
+    let errno = subject.errno(&op);
+    tap.check("a loader, allowed", errno != EPERM, || format!("errno {errno}"));
+    tap.check("a loader: the grant", requests("grant_log").contains(&line), String::new);
+}
+
 /// execveat of a descriptor, of a file in memory.
 fn descriptors(tap: &mut Tap) {
     let own = domain_of(PROGRAM);
@@ -247,7 +314,11 @@ fn descriptors(tap: &mut Tap) {
     let self_domain = format!("allow_read {}", kernel::path("self_domain"));
     for (label, ops, name) in [
         ("a file", vec![Op::Hold(1, TARGET.into(), 0, 0)], TARGET),
-        ("a file in memory", vec![Op::Memfd(1, b"mem file".to_vec()), Op::CopySelf(1)], "/memfd:mem\\040file\\040(deleted)"),
+        (
+            "a file in memory",
+            vec![Op::Memfd(1, b"mem file".to_vec()), Op::CopySelf(1)],
+            "/memfd:mem\\040file\\040(deleted)",
+        ),
     ] {
         let Some(mut subject) = start(tap, PROGRAM) else { return };
         let next = format!("{own} {name}");
@@ -269,7 +340,11 @@ fn descriptors(tap: &mut Tap) {
             drain();
         }
         tap.same(&format!("execveat of {label}"), subject.errno(&Op::ExecFd(slot)), EPERM);
-        tap.same(&format!("execveat of {label}: the record"), requests("reject_log"), vec![format!("allow_execute {name}")]);
+        tap.same(
+            &format!("execveat of {label}: the record"),
+            requests("reject_log"),
+            vec![format!("allow_execute {name}")],
+        );
         set_domain(&own, 3, &[&self_domain, &format!("allow_execute {name}")]);
         tap.same(&format!("execveat of {label}, allowed"), subject.errno(&Op::ExecFd(slot)), 0);
         tap.same(&format!("execveat of {label}: the domain"), subject.domain(), next.clone());
@@ -290,10 +365,34 @@ fn environment(tap: &mut Tap) {
         (vec!["allow_env SEKISHO_SUBJECT", "allow_env PATH", "allow_env EMPT"], "EMPTY"),
         (vec!["allow_env \\*"], ""),
         (vec!["allow_env SEKISHO_\\*", "allow_env \\A"], ""),
-        (vec!["allow_env SEKISHO_SUBJECT", "allow_env EMPTY", "allow_env PATH if exec.envp[\"PATH\"]=\"/bin:/sbin\""], ""),
-        (vec!["allow_env SEKISHO_SUBJECT", "allow_env EMPTY", "allow_env PATH if exec.envp[\"PATH\"]=\"/bin\""], "PATH"),
-        (vec!["allow_env SEKISHO_SUBJECT", "allow_env EMPTY", "allow_env PATH if exec.argc=3 exec.realpath=\"/tmp/w/program\" path1.type=file"], ""),
-        (vec!["allow_env SEKISHO_SUBJECT", "allow_env EMPTY", "allow_env PATH if symlink.target=\"\\*\""], "PATH"),
+        (
+            vec![
+                "allow_env SEKISHO_SUBJECT",
+                "allow_env EMPTY",
+                "allow_env PATH if exec.envp[\"PATH\"]=\"/bin:/sbin\"",
+            ],
+            "",
+        ),
+        (
+            vec![
+                "allow_env SEKISHO_SUBJECT",
+                "allow_env EMPTY",
+                "allow_env PATH if exec.envp[\"PATH\"]=\"/bin\"",
+            ],
+            "PATH",
+        ),
+        (
+            vec![
+                "allow_env SEKISHO_SUBJECT",
+                "allow_env EMPTY",
+                "allow_env PATH if exec.argc=3 exec.realpath=\"/tmp/w/program\" path1.type=file",
+            ],
+            "",
+        ),
+        (
+            vec!["allow_env SEKISHO_SUBJECT", "allow_env EMPTY", "allow_env PATH if symlink.target=\"\\*\""],
+            "PATH",
+        ),
         (vec!["allow_env SEKISHO_SUBJECT", "allow_env EMPTY", "allow_env PATH if task.uid=1"], "PATH"),
     ] {
         if subject.is_none() {
@@ -318,7 +417,11 @@ fn environment(tap: &mut Tap) {
             tap.same(&format!("{missing}: the record"), request(&refused), &format!("allow_env {missing}"));
             tap.contains(&format!("{missing}: in the new domain"), &refused, &format!("\n{next}\n"));
             tap.contains(&format!("{missing}: with its profile"), &refused, " profile=8 mode=enforcing ");
-            tap.contains(&format!("{missing}: with the arguments"), &refused, "argv[]={ \"prog\" \"-c\" \"x\\040y\" }");
+            tap.contains(
+                &format!("{missing}: with the arguments"),
+                &refused,
+                "argv[]={ \"prog\" \"-c\" \"x\\040y\" }",
+            );
             tap.same(&format!("{missing}: the old domain is back"), running.domain(), own.clone());
         }
     }
@@ -378,7 +481,9 @@ fn record(tap: &mut Tap) {
         tap.contains("the domain and the request", &found, &format!("\n{own}\nallow_execute /tmp/w/program\n"));
         tap.contains("the program", &found, " path1={ uid=0 gid=0 ino=");
     }
-    tap.check("nothing is set in the domain", !domain(&own).contains(&"transition_failed".to_owned()), || {
-        format!("{:?}", domain(&own))
-    });
+    tap.check(
+        "nothing is set in the domain",
+        !domain(&own).contains(&"transition_failed".to_owned()),
+        || format!("{:?}", domain(&own)),
+    );
 }

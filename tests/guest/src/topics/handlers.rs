@@ -36,8 +36,10 @@ fn call() -> Op {
 fn words(subject: &mut Subject, path: &str) -> Vec<String> {
     match subject.perform(&Op::Read(path.into())) {
         Answer::Text(text) => {
-            let mut words: Vec<String> =
-                text.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+            let mut words: Vec<String> = text
+                .split(|byte| *byte == 0)
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect();
             words.pop();
             words
         }
@@ -78,13 +80,21 @@ fn always(tap: &mut Tap) {
         tap.same(&label, subject.errno(&call()), 0);
         let granted = records("grant_log");
         let refused = requests("reject_log");
-        tap.same(&format!("{label}: what it is told"), words(&mut subject, "/proc/self/cmdline"), told(subject.pid()));
+        tap.same(
+            &format!("{label}: what it is told"),
+            words(&mut subject, "/proc/self/cmdline"),
+            told(subject.pid()),
+        );
         tap.same(&format!("{label}: no environment"), words(&mut subject, "/proc/self/environ"), Vec::new());
         tap.same(&format!("{label}: the domain"), subject.domain(), next.clone());
         tap.same(&format!("{label}: nothing is refused"), refused, Vec::new());
-        let asked: Vec<&str> =
-            granted.iter().filter(|record| record.contains(&format!("\n{own}\n"))).map(|record| super::table::request(record)).collect();
-        let expected = if matches!(profile, 0 | 5) { vec![] } else { vec![format!("execute_handler {HANDLER}")] };
+        let asked: Vec<&str> = granted
+            .iter()
+            .filter(|record| record.contains(&format!("\n{own}\n")))
+            .map(|record| super::table::request(record))
+            .collect();
+        let expected =
+            if matches!(profile, 0 | 5) { vec![] } else { vec![format!("execute_handler {HANDLER}")] };
         tap.same(&format!("{label}: the record"), asked, expected.iter().map(String::as_str).collect());
         tap.same(&format!("{label}: nothing is learned"), acls(&own), Vec::new());
     }
@@ -132,7 +142,11 @@ fn denied(tap: &mut Tap) {
         if next == HANDLER {
             tap.same(&format!("{label}: refused"), requests("reject_log"), vec![allow.clone()]);
             tap.same(&format!("{label}: granted"), requests("grant_log"), vec![line.clone()]);
-            tap.same(&format!("{label}: what it is told"), words(&mut subject, "/proc/self/cmdline"), told(subject.pid()));
+            tap.same(
+                &format!("{label}: what it is told"),
+                words(&mut subject, "/proc/self/cmdline"),
+                told(subject.pid()),
+            );
         }
     }
     // Also when the program may be executed but its domain is missing.
@@ -162,7 +176,11 @@ fn flag(tap: &mut Tap) {
     tap.same("the opposite", subject.errno(&read), EPERM);
     set_domain(&next, 1, &[]);
     tap.same("learning by a handler", subject.errno(&read), 0);
-    tap.same("learned by a handler", acls(&next), vec!["allow_read /tmp/w/file if task.type=execute_handler".to_owned()]);
+    tap.same(
+        "learned by a handler",
+        acls(&next),
+        vec!["allow_read /tmp/w/file if task.type=execute_handler".to_owned()],
+    );
     // The handler may not be handled itself; what it executes is an ordinary program again.
     set_domain(&last, 0, &[]);
     let handled = format!("execute_handler {HANDLER}");
@@ -182,7 +200,11 @@ fn missing(tap: &mut Tap) {
     for (handler, errno) in [("/tmp/x/nothing", 2), ("/tmp/w/plain", 13)] {
         let Some(mut subject) = start(tap, PROGRAM) else { return };
         let self_domain = format!("allow_read {}", kernel::path("self_domain"));
-        set_domain(&own, 3, &[&format!("execute_handler {handler}"), &format!("allow_execute {TARGET}"), &self_domain]);
+        set_domain(
+            &own,
+            3,
+            &[&format!("execute_handler {handler}"), &format!("allow_execute {TARGET}"), &self_domain],
+        );
         tap.same(&format!("the handler {handler}"), subject.errno(&call()), errno);
         tap.same(&format!("the handler {handler}: the domain"), subject.domain(), own.clone());
     }

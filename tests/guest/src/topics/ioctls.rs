@@ -45,15 +45,50 @@ fn objects(tap: &mut Tap, table: &mut Table) {
         table.free(tap, &op);
     }
     for (slot, name, line, others) in [
-        (1, "FIONREAD", "allow_ioctl /tmp/w/file 0x541B", &["allow_ioctl /tmp/w/file 0x541C", "allow_ioctl /tmp/w/dir/ 0x541B"][..]),
+        (
+            1,
+            "FIONREAD",
+            "allow_ioctl /tmp/w/file 0x541B",
+            &["allow_ioctl /tmp/w/file 0x541C", "allow_ioctl /tmp/w/dir/ 0x541B"][..],
+        ),
         (1, "FIONBIO", "allow_ioctl /tmp/w/file 0x5421", &["allow_ioctl /tmp/w/file 0x541B"]),
         (10, "FIONBIO", "allow_ioctl /tmp/w/dir/ 0x5421", &["allow_ioctl /tmp/w/dir 0x5421"]),
-        (4, "FIONBIO", "allow_ioctl socket:[family=2:type=1:protocol=6] 0x5421", &["allow_ioctl socket:[family=2:type=2:protocol=17] 0x5421"]),
-        (5, "FIONBIO", "allow_ioctl socket:[family=2:type=2:protocol=17] 0x5421", &["allow_ioctl socket:[family=2:type=1:protocol=6] 0x5421"]),
-        (6, "FIONBIO", "allow_ioctl socket:[family=10:type=1:protocol=6] 0x5421", &["allow_ioctl socket:[family=2:type=\\$:protocol=\\$] 0x5421"]),
-        (7, "FIONBIO", "allow_ioctl socket:[family=1:type=1:protocol=0] 0x5421", &["allow_ioctl /\\* 0x5421"]),
-        (5, "SIOCGIFINDEX", "allow_ioctl socket:[family=2:type=2:protocol=17] 0x8933", &["allow_ioctl socket:[\\*] 0x8910"]),
-        (5, "SIOCGIFNAME", "allow_ioctl socket:[family=2:type=2:protocol=17] 0x8910", &["allow_ioctl socket:[\\*] 0x8933"]),
+        (
+            4,
+            "FIONBIO",
+            "allow_ioctl socket:[family=2:type=1:protocol=6] 0x5421",
+            &["allow_ioctl socket:[family=2:type=2:protocol=17] 0x5421"],
+        ),
+        (
+            5,
+            "FIONBIO",
+            "allow_ioctl socket:[family=2:type=2:protocol=17] 0x5421",
+            &["allow_ioctl socket:[family=2:type=1:protocol=6] 0x5421"],
+        ),
+        (
+            6,
+            "FIONBIO",
+            "allow_ioctl socket:[family=10:type=1:protocol=6] 0x5421",
+            &["allow_ioctl socket:[family=2:type=\\$:protocol=\\$] 0x5421"],
+        ),
+        (
+            7,
+            "FIONBIO",
+            "allow_ioctl socket:[family=1:type=1:protocol=0] 0x5421",
+            &["allow_ioctl /\\* 0x5421"],
+        ),
+        (
+            5,
+            "SIOCGIFINDEX",
+            "allow_ioctl socket:[family=2:type=2:protocol=17] 0x8933",
+            &["allow_ioctl socket:[\\*] 0x8910"],
+        ),
+        (
+            5,
+            "SIOCGIFNAME",
+            "allow_ioctl socket:[family=2:type=2:protocol=17] 0x8910",
+            &["allow_ioctl socket:[\\*] 0x8933"],
+        ),
         (8, "TIOCGWINSZ", "allow_ioctl /dev/ptmx 0x5413", &["allow_ioctl /dev/ptmx 0x5414"]),
         (8, "TIOCSWINSZ", "allow_ioctl /dev/ptmx 0x5414", &["allow_ioctl /dev/ptmx 0x5413"]),
         (9, "TIOCGWINSZ", "allow_ioctl /dev/console 0x5413", &["allow_ioctl /dev/ptmx 0x5413"]),

@@ -24,11 +24,16 @@ mod names;
 mod network;
 mod newmounts;
 mod open;
+mod paths;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod raw;
 mod resolver;
 mod signals;
 mod states;
 mod stress;
 mod table;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod uring;
 
 use std::fs;
 use std::io;
@@ -55,10 +60,16 @@ pub fn run(tap: &mut Tap) {
     signals::run(tap);
     exec::run(tap);
     handlers::run(tap);
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    {
+        raw::run(tap);
+        uring::run(tap);
+    }
     newmounts::run(tap);
     states::run(tap);
     modes::run(tap);
     names::run(tap);
+    paths::run(tap);
     conditions::run(tap);
     corpus::run(tap);
     coverage::run(tap);

@@ -49,15 +49,27 @@ fn patterns(tap: &mut Tap, table: &mut Table) {
     for (op, learned, record) in [
         (read("/tmp/w/file"), "allow_read /tmp/w/fil\\?", "allow_read /tmp/w/file"),
         (read("/tmp/w/full/inner"), "allow_read /tmp/w/full/inner", "allow_read /tmp/w/full/inner"),
-        (Op::Mknod(b"/tmp/w/abc".to_vec(), 0o644), "allow_create /tmp/\\*/\\* 0644", "allow_create /tmp/w/abc 0644"),
-        (Op::Mkdir(b"/tmp/w/new".to_vec(), 0o700), "allow_mkdir /tmp/\\*/\\*/ 0700", "allow_mkdir /tmp/w/new/ 0700"),
+        (
+            Op::Mknod(b"/tmp/w/abc".to_vec(), 0o644),
+            "allow_create /tmp/\\*/\\* 0644",
+            "allow_create /tmp/w/abc 0644",
+        ),
+        (
+            Op::Mkdir(b"/tmp/w/new".to_vec(), 0o700),
+            "allow_mkdir /tmp/\\*/\\*/ 0700",
+            "allow_mkdir /tmp/w/new/ 0700",
+        ),
         (Op::Unlink(b"/tmp/w/link".to_vec()), "allow_unlink /tmp/\\*/\\*", "allow_unlink /tmp/w/link"),
         (
             Op::Rename(b"/tmp/w/file".to_vec(), b"/tmp/w/other".to_vec()),
             "allow_rename /tmp/w/fil\\? /tmp/\\*/\\*",
             "allow_rename /tmp/w/file /tmp/w/other",
         ),
-        (Op::Chmod(b"/tmp/w/file".to_vec(), 0o600), "allow_chmod /tmp/w/fil\\? 0600", "allow_chmod /tmp/w/file 0600"),
+        (
+            Op::Chmod(b"/tmp/w/file".to_vec(), 0o600),
+            "allow_chmod /tmp/w/fil\\? 0600",
+            "allow_chmod /tmp/w/file 0600",
+        ),
         (
             Op::Node(b"/tmp/w/null".to_vec(), 0o020666, 1, 3),
             "allow_mkchar /tmp/\\*/\\* 0644 1 3",
@@ -94,10 +106,12 @@ fn patterns(tap: &mut Tap, table: &mut Table) {
     let learned = acls(&table.name);
     tap.check(
         "execve: the program's own name is learned",
-        learned.len() == 1 && learned[0].starts_with("allow_execute /tmp/w/program if exec.realpath=\"/tmp/w/program\""),
+        learned.len() == 1
+            && learned[0].starts_with("allow_execute /tmp/w/program if exec.realpath=\"/tmp/w/program\""),
         || format!("{learned:?}"),
     );
-    let lines: Vec<String> = patterns.iter().map(|pattern| format!("delete file_pattern {pattern}")).collect();
+    let lines: Vec<String> =
+        patterns.iter().map(|pattern| format!("delete file_pattern {pattern}")).collect();
     write("exception_policy", &lines.join("\n"));
     // The next functions go on with the new program, in its domain.
     table.name = next;
@@ -108,13 +122,16 @@ fn quota(tap: &mut Tap, table: &mut Table) {
     fresh_work();
     set_domain(&table.name, SMALL, &["allow_env HOME"]);
     drain();
-    for (path, count) in [("/tmp/w/file", 2), ("/tmp/w/full/inner", 3), ("/tmp/w/program", 3), ("/etc/inittab", 3)] {
+    for (path, count) in
+        [("/tmp/w/file", 2), ("/tmp/w/full/inner", 3), ("/tmp/w/program", 3), ("/etc/inittab", 3)]
+    {
         tap.same(&format!("{path} is read"), table.subject.errno(&read(path)), 0);
         tap.same(&format!("{path}: entries"), acls(&table.name).len(), count);
     }
     let full = |table: &Table| domain(&table.name).contains(&"quota_exceeded".to_owned());
     tap.check("quota_exceeded is set", full(table), || format!("{:?}", domain(&table.name)));
-    let notes = |records: Vec<String>| records.iter().filter(|record| record.ends_with("\nquota_exceeded\n")).count();
+    let notes =
+        |records: Vec<String>| records.iter().filter(|record| record.ends_with("\nquota_exceeded\n")).count();
     tap.same("one record of it", notes(records("reject_log")), 1);
     // What is known still merges: the other bit of an entry counts as one more, so it is not learned either.
     tap.same("another operation", table.subject.errno(&Op::Open(b"/tmp/w/file".to_vec(), 1, 0)), 0);
@@ -138,7 +155,10 @@ fn switches(tap: &mut Tap, table: &mut Table) {
     let symlink = Op::Symlink(b"x".to_vec(), b"/tmp/w/s".to_vec());
     for (switches, line) in [
         ("exec.realpath=no exec.argv0=no symlink.target=no", "allow_symlink /tmp/w/s"),
-        ("exec.realpath=yes exec.argv0=no symlink.target=yes", "allow_symlink /tmp/w/s if symlink.target=\"x\""),
+        (
+            "exec.realpath=yes exec.argv0=no symlink.target=yes",
+            "allow_symlink /tmp/w/s if symlink.target=\"x\"",
+        ),
     ] {
         fresh_work();
         write("profile", &format!("{SMALL}-PREFERENCE::learning={{ verbose=no max_entry=3 {switches} }}"));
@@ -157,9 +177,17 @@ fn switches(tap: &mut Tap, table: &mut Table) {
         set_domain(&own, 0, &[]);
         let Ok(mut other) = guest::subject::Subject::start(PROGRAM) else { return };
         set_domain(&own, SMALL, &[]);
-        let op = Op::ExecWith(b"/tmp/w/program".to_vec(), vec![b"p".to_vec()], vec![b"SEKISHO_SUBJECT=1".to_vec()]);
+        let op = Op::ExecWith(
+            b"/tmp/w/program".to_vec(),
+            vec![b"p".to_vec()],
+            vec![b"SEKISHO_SUBJECT=1".to_vec()],
+        );
         tap.same(&format!("execve, {switches}"), other.errno(&op), 0);
-        tap.same(&format!("execve, {switches}: learned"), acls(&own), vec![format!("allow_execute /tmp/w/program{condition}")]);
+        tap.same(
+            &format!("execve, {switches}: learned"),
+            acls(&own),
+            vec![format!("allow_execute /tmp/w/program{condition}")],
+        );
         set_domain(&own, 0, &[]);
     }
     write("profile", &format!("{SMALL}-PREFERENCE::learning={{ verbose=no max_entry=0 }}"));
@@ -167,7 +195,11 @@ fn switches(tap: &mut Tap, table: &mut Table) {
     drain();
     tap.same("max_entry=0", table.subject.errno(&read("/tmp/w/file")), 0);
     tap.same("max_entry=0: nothing is learned", acls(&table.name), Vec::new());
-    tap.check("max_entry=0: but recorded", requests("reject_log").contains(&"allow_read /tmp/w/file".to_owned()), String::new);
+    tap.check(
+        "max_entry=0: but recorded",
+        requests("reject_log").contains(&"allow_read /tmp/w/file".to_owned()),
+        String::new,
+    );
     write("profile", &format!("{SMALL}-PREFERENCE::learning={{ verbose=yes max_entry=3 exec.argv0=yes }}"));
     delete_domain(&next);
 }
@@ -188,9 +220,11 @@ fn penalty(tap: &mut Tap, table: &mut Table) {
         let (took, answer) = text.split_once(' ').unwrap_or(("", ""));
         tap.same(&format!("profile {profile} with {lines:?}"), answer, &errno.to_string());
         let took: u64 = took.parse().unwrap_or(u64::MAX);
-        tap.check(&format!("profile {profile} with {lines:?}: the time"), (least..most).contains(&took), || {
-            format!("{took} ms")
-        });
+        tap.check(
+            &format!("profile {profile} with {lines:?}: the time"),
+            (least..most).contains(&took),
+            || format!("{took} ms"),
+        );
     }
 }
 
@@ -221,7 +255,11 @@ fn messages(tap: &mut Tap, table: &mut Table) {
     drop(std::fs::write("/tmp/w/untold", ""));
     set_domain(&table.name, SMALL, &[]);
     table.subject.errno(&Op::Unlink(b"/tmp/w/untold".to_vec()));
-    tap.check("a profile that is not verbose", !kernel_log().iter().any(|line| line.contains("untold")), String::new);
+    tap.check(
+        "a profile that is not verbose",
+        !kernel_log().iter().any(|line| line.contains("untold")),
+        String::new,
+    );
     write("profile", &format!("{SMALL}-PREFERENCE::learning={{ verbose=yes max_entry=3 exec.argv0=yes }}"));
 }
 

@@ -46,13 +46,7 @@ pub fn run(tap: &mut Tap) {
 pub fn with_places(tap: &mut Tap, topic: impl FnOnce(&mut Tap)) {
     let make = || -> std::io::Result<()> {
         fs::create_dir_all("/tmp/m")?;
-        nix::mount::mount(
-            Some("none"),
-            "/tmp/m",
-            Some("tmpfs"),
-            nix::mount::MsFlags::empty(),
-            None::<&str>,
-        )?;
+        nix::mount::mount(Some("none"), "/tmp/m", Some("tmpfs"), nix::mount::MsFlags::empty(), None::<&str>)?;
         fs::create_dir_all("/tmp/m/a/sub")?;
         fs::create_dir_all("/tmp/m/b")?;
         fs::write("/tmp/m/file", "data")?;
@@ -97,9 +91,8 @@ fn tmpfs(dir: &str) -> Op {
 }
 
 fn kinds() -> Vec<Case> {
-    let plain = |name, op, line: &'static str| {
-        case(name, op, &[line]).happened(on_b).after(&[umount("/tmp/m/b")])
-    };
+    let plain =
+        |name, op, line: &'static str| case(name, op, &[line]).happened(on_b).after(&[umount("/tmp/m/b")]);
     vec![
         plain("tmpfs", mount("none", "/tmp/m/b", "tmpfs", 0), "allow_mount none /tmp/m/b/ tmpfs 0x0"),
         plain(
@@ -114,11 +107,7 @@ fn kinds() -> Vec<Case> {
             "allow_mount none /tmp/m/b/ tmpfs 0x1",
         ),
         plain("proc", mount("proc", "/tmp/m/b", "proc", 0), "allow_mount proc /tmp/m/b/ proc 0x0"),
-        plain(
-            "bind",
-            mount("/tmp/m/a", "/tmp/m/b", "", BIND),
-            "allow_mount /tmp/m/a/ /tmp/m/b/ --bind 0x0",
-        ),
+        plain("bind", mount("/tmp/m/a", "/tmp/m/b", "", BIND), "allow_mount /tmp/m/a/ /tmp/m/b/ --bind 0x0"),
         plain(
             "bind with all below",
             mount("/tmp/m/a", "/tmp/m/b", "", BIND | REC),

@@ -8,8 +8,8 @@ use guest::op::{Answer, Op};
 use guest::subject::{Subject, EPERM};
 use guest::tap::Tap;
 
-use super::table::{acls, case, drain, requests, with_subject, Case, Table};
 use super::domain_of;
+use super::table::{acls, case, drain, requests, with_subject, Case, Table};
 
 const PROGRAM: &str = "/tmp/x/network";
 const PEER: &str = "/tmp/x/peer";
@@ -113,12 +113,18 @@ fn calls() -> Vec<Case> {
             .before(&[Op::Socket(1, INET, RAW, ICMP)]),
         case("RAW6 bind", bind(1, "[::1]:0"), &["allow_network RAW bind 0:0:0:0:0:0:0:1 58"])
             .before(&[Op::Socket(1, INET6, RAW, 58)]),
-        case("listen", Op::Listen(1), &["allow_network TCP listen 127.0.0.1 4002"])
-            .before(&[socket(1, INET, STREAM), Op::Reuse(1), bind(1, "127.0.0.1:4002")]),
+        case("listen", Op::Listen(1), &["allow_network TCP listen 127.0.0.1 4002"]).before(&[
+            socket(1, INET, STREAM),
+            Op::Reuse(1),
+            bind(1, "127.0.0.1:4002"),
+        ]),
         case("listen of an unbound socket", Op::Listen(1), &["allow_network TCP listen 0.0.0.0 0"])
             .before(&[socket(1, INET, STREAM)]),
-        case("listen on IPv6", Op::Listen(1), &["allow_network TCP listen 0:0:0:0:0:0:0:1 4002"])
-            .before(&[socket(1, INET6, STREAM), Op::Reuse(1), bind(1, "[::1]:4002")]),
+        case("listen on IPv6", Op::Listen(1), &["allow_network TCP listen 0:0:0:0:0:0:0:1 4002"]).before(&[
+            socket(1, INET6, STREAM),
+            Op::Reuse(1),
+            bind(1, "[::1]:4002"),
+        ]),
         case("UDP connect", connect(1, "127.0.0.1:4003"), &["allow_network UDP connect 127.0.0.1 4003"])
             .before(&[socket(1, INET, DATAGRAM)]),
         case("UDP6 connect", connect(1, "[::1]:4003"), &["allow_network UDP connect 0:0:0:0:0:0:0:1 4003"])
@@ -150,7 +156,10 @@ fn calls() -> Vec<Case> {
 /// Ports, ranges and groups.
 fn addresses(tap: &mut Tap, table: &mut Table) {
     let op = bind(1, "127.0.0.1:5000");
-    write("exception_policy", "address_group NETWORK_ADDRESSES 10.0.0.0-10.255.255.255\nnumber_group NETWORK_PORTS 1-1023");
+    write(
+        "exception_policy",
+        "address_group NETWORK_ADDRESSES 10.0.0.0-10.255.255.255\nnumber_group NETWORK_PORTS 1-1023",
+    );
     let judge = |tap: &mut Tap, table: &mut Table, line: &str, errno: i32| {
         table.free(tap, &socket(1, INET, DATAGRAM));
         table.judge(tap, "UDP bind", &[line], &op, errno);
@@ -177,7 +186,12 @@ fn addresses(tap: &mut Tap, table: &mut Table) {
     }
     write("exception_policy", "address_group NETWORK_ADDRESSES 127.0.0.1\nnumber_group NETWORK_PORTS 5000");
     judge(tap, table, "allow_network UDP bind @NETWORK_ADDRESSES @NETWORK_PORTS", 0);
-    for line in ["address_group NETWORK_ADDRESSES 10.0.0.0-10.255.255.255", "address_group NETWORK_ADDRESSES 127.0.0.1", "number_group NETWORK_PORTS 1-1023", "number_group NETWORK_PORTS 5000"] {
+    for line in [
+        "address_group NETWORK_ADDRESSES 10.0.0.0-10.255.255.255",
+        "address_group NETWORK_ADDRESSES 127.0.0.1",
+        "number_group NETWORK_PORTS 1-1023",
+        "number_group NETWORK_PORTS 5000",
+    ] {
         write("exception_policy", &format!("delete {line}"));
     }
     let six = bind(1, "[::1]:5000");
@@ -221,7 +235,8 @@ fn connecting(tap: &mut Tap, table: &mut Table, peer: &mut Subject, ip: &str) {
     let number = to.rsplit(':').next().unwrap_or_default().to_owned();
     let line = format!("allow_network TCP connect {} {number}", policy(ip));
     let other = format!("allow_network TCP connect {} 1", policy(ip));
-    let wrong = [other.as_str(), &line.replace("connect", "bind"), &line.replace("TCP", "UDP")].map(str::to_owned);
+    let wrong =
+        [other.as_str(), &line.replace("connect", "bind"), &line.replace("TCP", "UDP")].map(str::to_owned);
     let wrong: Vec<&str> = wrong.iter().map(String::as_str).collect();
     for (name, op) in [
         ("connect", connect(2, &to)),
@@ -406,7 +421,11 @@ fn raw(tap: &mut Tap, table: &mut Table, peer: &mut Subject) {
         tap.same(&format!("RAW recv with {other}"), table.subject.errno(&Op::Recv(1, DONTWAIT)), errno);
         let log = if errno == 0 { "grant_log" } else { "reject_log" };
         tap.same(&format!("RAW recv with {other}: the record"), requests(log), vec![line.to_owned()]);
-        tap.same(&format!("RAW recv with {other}: no more"), table.subject.errno(&Op::Recv(1, DONTWAIT)), EAGAIN);
+        tap.same(
+            &format!("RAW recv with {other}: no more"),
+            table.subject.errno(&Op::Recv(1, DONTWAIT)),
+            EAGAIN,
+        );
     }
     peer.errno(&Op::Close(1));
     table.free(tap, &Op::Close(1));
@@ -451,7 +470,11 @@ fn unchecked(tap: &mut Tap, table: &mut Table) {
         ("its port", Op::Port(1)),
     ] {
         table.judge(tap, name, &[], &op, 0);
-        tap.same(&format!("{name}: no record"), requests("grant_log").len() + requests("reject_log").len(), 0);
+        tap.same(
+            &format!("{name}: no record"),
+            requests("grant_log").len() + requests("reject_log").len(),
+            0,
+        );
     }
     table.free(tap, &Op::Close(1));
 }
@@ -477,9 +500,11 @@ fn autobind(tap: &mut Tap) {
                     write("exception_policy", "deny_autobind 20008-20047");
                     let found = ports(&mut subject);
                     tap.same(&format!("{label} on {ip}: ports are picked"), found.len(), 20);
-                    tap.check(&format!("{label} on {ip}: none is reserved"), !found.iter().any(|port| reserved(*port)), || {
-                        format!("{found:?}")
-                    });
+                    tap.check(
+                        &format!("{label} on {ip}: none is reserved"),
+                        !found.iter().any(|port| reserved(*port)),
+                        || format!("{found:?}"),
+                    );
                     tap.same("an explicit bind", subject.errno(&socket(1, family(ip), kind)), 0);
                     tap.same(
                         &format!("{label} on {ip}: asking for a reserved one is allowed"),
@@ -489,16 +514,20 @@ fn autobind(tap: &mut Tap) {
                     tap.same("closed", subject.errno(&Op::Close(1)), 0);
                     write("exception_policy", "delete deny_autobind 20008-20047");
                     let found: Vec<u16> = (0..5).flat_map(|_| ports(&mut subject)).collect();
-                    tap.check(&format!("{label} on {ip}: without the line some are picked"), found.iter().any(|port| reserved(*port)), || {
-                        format!("{found:?}")
-                    });
+                    tap.check(
+                        &format!("{label} on {ip}: without the line some are picked"),
+                        found.iter().any(|port| reserved(*port)),
+                        || format!("{found:?}"),
+                    );
                 }
             }
             // Connecting and sending bind as well.
             write("exception_policy", "deny_autobind 20008-20047");
             let mut wrong = Vec::new();
             for _ in 0..20 {
-                for op in [socket(1, INET, DATAGRAM), Op::Sendto(1, b"127.0.0.1:9".to_vec(), 0, b"x".to_vec())] {
+                for op in
+                    [socket(1, INET, DATAGRAM), Op::Sendto(1, b"127.0.0.1:9".to_vec(), 0, b"x".to_vec())]
+                {
                     subject.errno(&op);
                 }
                 let found: u16 = port(&mut subject, 1).parse().unwrap_or(0);

@@ -11,12 +11,12 @@ use super::table::{case, with_subject, Case};
 
 const PROGRAM: &str = "/tmp/x/newmounts";
 
-/// A new file system, put in its place.
-const NEW: &str = "allow_mount <NULL> /tmp/m/b/ tmpfs 0x0";
+/// A new file system, put in its place; without a source the kernel calls it "none".
+const NEW: &str = "allow_mount none /tmp/m/b/ tmpfs 0x0";
 /// The same with a source.
 const NEW_SOURCE: &str = "allow_mount my\\040source /tmp/m/b/ tmpfs 0x0";
 /// The same, read-only.
-const NEW_READ_ONLY: &str = "allow_mount <NULL> /tmp/m/b/ tmpfs 0x1";
+const NEW_READ_ONLY: &str = "allow_mount none /tmp/m/b/ tmpfs 0x1";
 /// A copy of a part of a file system, put in its place: what was copied has no place in the tree.
 const COPY: &str = "allow_mount tmpfs:/a/ /tmp/m/b/ --bind 0x0";
 /// What is mounted gets another place.
@@ -65,7 +65,10 @@ fn after() -> Vec<Op> {
 fn cases() -> Vec<Case> {
     let source = Op::Fsconfig(1, b"source".to_vec(), b"my source".to_vec());
     vec![
-        case("fsopen, fsmount, move_mount", to_b(), &[NEW]).before(&made(&[], 0)).after(&after()).happened(on_b),
+        case("fsopen, fsmount, move_mount", to_b(), &[NEW])
+            .before(&made(&[], 0))
+            .after(&after())
+            .happened(on_b),
         case("with a source", to_b(), &[NEW_SOURCE])
             .before(&made(&[source], 0))
             .after(&after())

@@ -131,8 +131,12 @@ fn protected() -> Vec<Case> {
         )
         .before(&[Op::Hold(1, file.into(), WRONLY, 0)])
         .happened(emptied),
-        case("O_APPEND off", Op::FdFlags(1, 0), &["allow_rewrite /tmp/w/full/inner"])
-            .before(&[Op::Hold(1, file.into(), WRONLY | APPEND, 0)]),
+        case("O_APPEND off", Op::FdFlags(1, 0), &["allow_rewrite /tmp/w/full/inner"]).before(&[Op::Hold(
+            1,
+            file.into(),
+            WRONLY | APPEND,
+            0,
+        )]),
         case("O_APPEND on", Op::FdFlags(1, APPEND), &["allow_rewrite /tmp/w/full/inner"])
             .before(&[Op::Hold(1, file.into(), WRONLY, 0)]),
     ]
@@ -183,14 +187,10 @@ fn modes() -> Vec<Case> {
             &["allow_create /tmp/w/full/new 0640"],
         )
         .happened(made),
-        case(
-            "ftruncate, unprotected",
-            Op::FdTruncate(1),
-            &["allow_truncate /tmp/w/full/inner"],
-        )
-        .before(&[Op::Hold(1, file.into(), WRONLY, 0)])
-        .after(&[Op::Close(1)])
-        .happened(emptied),
+        case("ftruncate, unprotected", Op::FdTruncate(1), &["allow_truncate /tmp/w/full/inner"])
+            .before(&[Op::Hold(1, file.into(), WRONLY, 0)])
+            .after(&[Op::Close(1)])
+            .happened(emptied),
     ]
 }
 

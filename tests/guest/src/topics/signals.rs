@@ -51,10 +51,11 @@ fn victim(tap: &mut Tap, program: &str) -> Option<Subject> {
 /// Whether SIGUSR1 is waiting for it.
 fn pending(pid: u32) -> bool {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let masks = text.lines().filter_map(|line| {
-        line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:"))
-    });
-    masks.filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok()).any(|mask| mask >> (SIGUSR1 - 1) & 1 == 1)
+    let masks =
+        text.lines().filter_map(|line| line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:")));
+    masks
+        .filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .any(|mask| mask >> (SIGUSR1 - 1) & 1 == 1)
 }
 
 fn single(tap: &mut Tap, table: &mut Table) {
@@ -86,7 +87,11 @@ fn single(tap: &mut Tap, table: &mut Table) {
             set_domain(&table.name, profile, &[]);
             drain();
             tap.same(&format!("{name}, profile {profile}"), table.subject.errno(&op), 0);
-            tap.same(&format!("{name}, profile {profile}: the record"), requests("reject_log"), vec![line.clone()]);
+            tap.same(
+                &format!("{name}, profile {profile}: the record"),
+                requests("reject_log"),
+                vec![line.clone()],
+            );
             let learned = if profile == 1 { vec![line.clone()] } else { Vec::new() };
             tap.same(&format!("{name}, profile {profile}: learned"), acls(&table.name), learned);
         }
@@ -150,14 +155,22 @@ fn groups(tap: &mut Tap, table: &mut Table) {
     tap.same("neither got it", (pending(one.pid()), pending(two.pid())), (false, false));
     table.judge(tap, "kill of a group", &[&format!("allow_signal 10 {}", domain_of(VICTIM))], &op, 0);
     tap.same("only the one that may", (pending(one.pid()), pending(two.pid())), (true, false));
-    table.judge(tap, "kill of all", &[&format!("allow_signal 10 {}", domain_of(OTHER))], &Op::Kill(-1, SIGUSR1), 0);
+    table.judge(
+        tap,
+        "kill of all",
+        &[&format!("allow_signal 10 {}", domain_of(OTHER))],
+        &Op::Kill(-1, SIGUSR1),
+        0,
+    );
     tap.same("now the other one too", (pending(one.pid()), pending(two.pid())), (true, true));
     let Some(third) = victim(tap, VICTIM) else { return };
     // The kernel does not tell that all of them were refused.
     table.judge(tap, "kill of all", &[], &Op::Kill(-1, SIGUSR1), 0);
     tap.same("nobody got it", pending(third.pid()), false);
     let asked = requests("reject_log");
-    tap.check("each was asked for", asked.contains(&format!("allow_signal 10 {}", domain_of(VICTIM))), || {
-        format!("{asked:?}")
-    });
+    tap.check(
+        "each was asked for",
+        asked.contains(&format!("allow_signal 10 {}", domain_of(VICTIM))),
+        || format!("{asked:?}"),
+    );
 }

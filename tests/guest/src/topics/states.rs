@@ -46,10 +46,8 @@ fn shown(record: &str) -> String {
 }
 
 fn reset(tap: &mut Tap, table: &mut Table) {
-    table.enforced(
-        &["allow_read /tmp/w/file ; set task.state[0]=0 task.state[1]=0 task.state[2]=0"],
-        &file(),
-    );
+    table
+        .enforced(&["allow_read /tmp/w/file ; set task.state[0]=0 task.state[1]=0 task.state[2]=0"], &file());
     tap.same("all are 0", state(table), "0 0 0".to_owned());
 }
 
@@ -73,7 +71,11 @@ fn login(tap: &mut Tap, table: &mut Table) {
     ] {
         drain();
         tap.same(label, table.subject.errno(&op), errno);
-        tap.same(&format!("{label}: the record has the state before"), shown(&records(log).join("")), before.to_owned());
+        tap.same(
+            &format!("{label}: the record has the state before"),
+            shown(&records(log).join("")),
+            before.to_owned(),
+        );
     }
     tap.same("the others stay", state(table), "2 0 255".to_owned());
     for (condition, errno) in [
@@ -104,7 +106,13 @@ fn order(tap: &mut Tap, table: &mut Table) {
         tap.same(&format!("{lines:?}: the state"), state(table), expected.to_owned());
     }
     reset(tap, table);
-    table.judge(tap, "what is refused sets nothing", &["allow_read /tmp/w/file if task.uid=1 ; set task.state[0]=1"], &file(), EPERM);
+    table.judge(
+        tap,
+        "what is refused sets nothing",
+        &["allow_read /tmp/w/file if task.uid=1 ; set task.state[0]=1"],
+        &file(),
+        EPERM,
+    );
     tap.same("what is refused sets nothing: the state", state(table), "0 0 0".to_owned());
     // The system call may fail for another reason: the entry has decided.
     let exclusive = Op::Rename2(b"/tmp/w/file".to_vec(), b"/tmp/w/full/inner".to_vec(), 1);
@@ -124,8 +132,8 @@ fn modes(tap: &mut Tap, table: &mut Table) {
         tap.same(&format!("profile {profile}: the state"), state(table), expected.to_owned());
     }
     // A global entry has no such part, and grants only after the domain's own.
-    write("exception_policy", "allow_read /tmp/w/file");
     reset(tap, table);
+    write("exception_policy", "allow_read /tmp/w/file");
     table.judge(tap, "own and global", &["allow_read /tmp/w/file ; set task.state[0]=3"], &file(), 0);
     write("exception_policy", "delete allow_read /tmp/w/file");
     tap.same("own and global: the state", state(table), "3 0 0".to_owned());
@@ -188,7 +196,8 @@ fn programs(tap: &mut Tap, table: &mut Table) {
     drop(std::fs::write(broken, "\x7fELF nothing"));
     table.free(tap, &Op::Chmod(broken.into(), 0o755));
     set_domain(&format!("{} {broken}", table.name), 0, &[]);
-    let errno = table.enforced(&["allow_execute /tmp/w/broken ; set task.state[0]=5"], &Op::Exec(broken.into()));
+    let errno =
+        table.enforced(&["allow_execute /tmp/w/broken ; set task.state[0]=5"], &Op::Exec(broken.into()));
     tap.same("an execve that fails", errno, 8);
     tap.same("an execve that fails: the state", state(table), "5 0 0".to_owned());
     guest::kernel::delete_domain(&format!("{} {broken}", table.name));
