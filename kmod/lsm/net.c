@@ -256,7 +256,8 @@ void sekisho_abort_accepted(struct sock *sk)
 
 	if (sk->sk_prot->diag_destroy)
 		sk->sk_prot->diag_destroy(sk, ECONNABORTED);
-	if (sekisho_call() != SEKISHO_CALL_ACCEPT)
+	/* A task that ends has closed everything already. */
+	if (sekisho_call() != SEKISHO_CALL_ACCEPT || !current->files)
 		return;
 	fd = syscall_get_return_value(current, regs);
 	if (fd < 0 || fd > INT_MAX)

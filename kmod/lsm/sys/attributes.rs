@@ -5,8 +5,9 @@
 use super::shims;
 use super::task::{self, Blob};
 use crate::exec;
-use core::ffi::{c_char, CStr};
+use core::ffi::CStr;
 use kernel::bindings as b;
+use kernel::ffi::c_char;
 use kernel::ffi::{c_int, c_uint};
 use sekisho_core::mem::Vec;
 use sekisho_core::text::Sink;
@@ -60,7 +61,7 @@ pub(super) unsafe extern "C" fn getprocattr(
     value: *mut *mut c_char,
 ) -> c_int {
     // SAFETY: By the caller's promise.
-    let (name, blob) = unsafe { (CStr::from_ptr(name), Blob::of(task)) };
+    let (name, blob) = unsafe { (CStr::from_ptr(name.cast()), Blob::of(task)) };
     if name != c"current" {
         return INVALID;
     }
@@ -68,7 +69,7 @@ pub(super) unsafe extern "C" fn getprocattr(
     let in_execve = unsafe { task::is_in_execve(task) };
     let copied = exec::with_domain_of(blob, in_execve, |text| {
         // SAFETY: `text` has that many bytes; the framework frees the copy.
-        let copy = unsafe { shims::sekisho_copy_text(text.as_ptr(), text.len()) };
+        let copy = unsafe { shims::sekisho_copy_text(text.as_ptr().cast(), text.len()) };
         if copy.is_null() {
             return NO_MEMORY;
         }

@@ -72,7 +72,7 @@ impl<'a> Bprm<'a> {
     /// There are too many.
     pub(crate) fn push(&self, text: &CStr) -> Result {
         // SAFETY: A string, which is copied.
-        match unsafe { shims::sekisho_bprm_push(self.raw, text.as_ptr()) } {
+        match unsafe { shims::sekisho_bprm_push(self.raw, text.as_ptr().cast()) } {
             0 => Ok(()),
             _ => Err(Errno::TooBig),
         }
@@ -85,7 +85,7 @@ impl<'a> Bprm<'a> {
     pub(crate) fn replace(&self, file: ProgramFile, name: &CStr) -> Result {
         let raw = file.0;
         // SAFETY: The reference is handed over if 0 is returned.
-        if unsafe { shims::sekisho_bprm_replace(self.raw, raw, name.as_ptr()) } != 0 {
+        if unsafe { shims::sekisho_bprm_replace(self.raw, raw, name.as_ptr().cast()) } != 0 {
             return Err(Errno::NoMem);
         }
         core::mem::forget(file);
@@ -103,7 +103,7 @@ impl ProgramFile {
     /// What opening says, as far as it is one of ours.
     pub(crate) fn open(name: &CStr) -> Result<ProgramFile> {
         // SAFETY: A string.
-        let raw = unsafe { shims::sekisho_open_program(name.as_ptr()) };
+        let raw = unsafe { shims::sekisho_open_program(name.as_ptr().cast()) };
         match (raw as usize).wrapping_neg() {
             2 => Err(Errno::NoEnt),
             12 => Err(Errno::NoMem),
@@ -118,7 +118,7 @@ impl ProgramFile {
         let mut raw = MaybeUninit::<b::path>::uninit();
         // SAFETY: The function always fills `raw` and takes the references that are handed over.
         unsafe {
-            shims::sekisho_named_path(name.as_ptr(), self.0, raw.as_mut_ptr().cast());
+            shims::sekisho_named_path(name.as_ptr().cast(), self.0, raw.as_mut_ptr().cast());
             Found::from_raw(raw.assume_init())
         }
     }

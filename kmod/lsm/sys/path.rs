@@ -4,10 +4,11 @@
 
 use super::shims::{self, PathFacts, RawAttributes, RawMount};
 use crate::{Errno, Result};
-use core::ffi::{c_char, c_int, c_void, CStr};
+use core::ffi::{c_int, c_void, CStr};
 use core::mem::MaybeUninit;
 use core::ptr::{addr_of, NonNull};
 use kernel::bindings as b;
+use kernel::ffi::c_char;
 use sekisho_core::facts::Attributes;
 use sekisho_core::name::{encode, Name};
 
@@ -240,7 +241,7 @@ pub(super) unsafe fn text<'a>(text: *const c_char) -> &'a CStr {
         return c"";
     }
     // SAFETY: By the caller's promise.
-    unsafe { CStr::from_ptr(text) }
+    unsafe { CStr::from_ptr(text.cast()) }
 }
 
 /// A path that was looked up and is held.
@@ -255,7 +256,7 @@ impl Found {
         let mut raw = MaybeUninit::<b::path>::uninit();
         // SAFETY: `raw` is filled if 0 is returned, with references that `Drop` gives back.
         unsafe {
-            if shims::sekisho_lookup(name.as_ptr(), follow, raw.as_mut_ptr().cast()) != 0 {
+            if shims::sekisho_lookup(name.as_ptr().cast(), follow, raw.as_mut_ptr().cast()) != 0 {
                 return Err(Errno::NoEnt);
             }
             Ok(Found(raw.assume_init()))
@@ -308,7 +309,7 @@ impl FilesystemKind {
     /// Asks the kernel.
     pub(crate) fn of(name: &CStr) -> FilesystemKind {
         // SAFETY: A string.
-        match unsafe { shims::sekisho_filesystem_kind(name.as_ptr()) } {
+        match unsafe { shims::sekisho_filesystem_kind(name.as_ptr().cast()) } {
             0 => FilesystemKind::Unknown,
             1 => FilesystemKind::Free,
             _ => FilesystemKind::OnDevice,

@@ -5,7 +5,8 @@
 //! The kernel's structures are `c_void` here: bindgen's are not all FFI-safe by the compiler's rules, and nothing behind these
 //! pointers is read in Rust.
 
-use core::ffi::{c_char, c_int, c_ulong, c_void};
+use core::ffi::{c_int, c_ulong, c_void};
+use kernel::ffi::c_char;
 use sekisho_core::task::Task;
 
 /// `struct sekisho_path_facts`.
