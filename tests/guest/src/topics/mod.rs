@@ -7,6 +7,7 @@ mod capabilities;
 mod conditions;
 mod corpus;
 mod coverage;
+mod datagrams;
 mod dirops;
 mod domains;
 mod exec;
@@ -25,6 +26,7 @@ mod network;
 mod newmounts;
 mod open;
 mod paths;
+mod programs;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod raw;
 mod resolver;
@@ -56,9 +58,11 @@ pub fn run(tap: &mut Tap) {
     ioctls::run(tap);
     mounts::run(tap);
     network::run(tap);
+    datagrams::run(tap);
     capabilities::run(tap);
     signals::run(tap);
     exec::run(tap);
+    programs::run(tap);
     handlers::run(tap);
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     {

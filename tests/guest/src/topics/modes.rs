@@ -235,10 +235,18 @@ fn messages(tap: &mut Tap, table: &mut Table) {
         (SMALL, Op::Unlink(b"/tmp/w/told2".to_vec()), "/tmp/w/told2"),
         (2, Op::Unlink(b"/tmp/w/told3".to_vec()), "/tmp/w/told3"),
     ] {
-        drop(std::fs::write(wanted, ""));
-        set_domain(&table.name, profile, &[]);
-        table.subject.errno(&op);
-        let log = kernel_log();
+        // The kernel log takes only so many messages in a while.
+        let mut log = Vec::new();
+        for _ in 0..12 {
+            drop(std::fs::write(wanted, ""));
+            set_domain(&table.name, profile, &[]);
+            table.subject.errno(&op);
+            log = kernel_log();
+            if log.iter().any(|line| line.contains(wanted)) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
         let line = log.iter().find(|line| line.contains(wanted));
         tap.check(&format!("profile {profile}: the kernel log tells"), line.is_some(), || {
             log.iter().rev().take(5).cloned().collect::<Vec<_>>().join("\n")
