@@ -161,6 +161,8 @@ operations! {
     "kill" Kill(pid: i32, signal: i32);
     /// pidfd_open
     "pidfd" Pidfd(slot: u32, pid: i32);
+    /// pidfd_getfd of a descriptor, which is closed again
+    "pidfd-get" PidfdGet(slot: u32, descriptor: i32);
     /// pidfd_send_signal
     "pidfd-signal" PidfdSignal(slot: u32, signal: i32);
     /// raise, which is tgkill of the own thread

@@ -67,6 +67,9 @@ pub fn perform(op: &Op) -> Performed {
             Some(pid) => kept(*slot, rustix::process::pidfd_open(pid, PidfdFlags::empty())),
             None => Some(Err(invalid())),
         },
+        Op::PidfdGet(slot, descriptor) => done(slots::with(*slot, |file| {
+            rustix::process::pidfd_getfd(file, *descriptor, rustix::process::PidfdGetfdFlags::empty())
+        })),
         Op::PidfdSignal(slot, number) => match rustix::process::Signal::from_named_raw(*number) {
             Some(signal) => done(slots::with(*slot, |file| rustix::process::pidfd_send_signal(file, signal))),
             None => Some(Err(invalid())),

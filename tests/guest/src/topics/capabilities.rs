@@ -159,6 +159,11 @@ fn names() -> Vec<Case> {
         )]),
         case("ioctl of a pipe", Op::Ioctl(1, b"FIONREAD".to_vec()), &["allow_capability SYS_IOCTL"])
             .before(&[Op::Pipe(1, 2)]),
+        case("ioctl of a terminal", Op::Ioctl(1, b"TIOCGWINSZ".to_vec()), &["allow_capability SYS_IOCTL"])
+            .before(&[Op::Hold(1, b"/dev/console".to_vec(), 0o402, 0)]),
+        case("ioctl of a socket", Op::Ioctl(1, b"SIOCGIFINDEX".to_vec()), &["allow_capability SYS_IOCTL"])
+            .before(&[Op::Socket(1, 1, 2, 0)])
+            .after(&[Op::Close(1), Op::Close(2)]),
     ]
 }
 
@@ -230,8 +235,10 @@ fn tracing(tap: &mut Tap, table: &mut Table) {
             let pid = peer.pid() as i32;
             let memory: Vec<u8> = format!("/proc/{pid}/mem").into();
             let allowed = &["allow_capability SYS_PTRACE"][..];
+            table.free(tap, &Op::Pidfd(1, pid));
             for (name, op, errno) in [
                 ("PTRACE_ATTACH", Op::Attach(pid), EPERM),
+                ("pidfd_getfd", Op::PidfdGet(1, 0), EPERM),
                 ("memory for writing", Op::Open(memory.clone(), 2, 0), EACCES),
                 ("memory for reading", Op::Open(memory, 0, 0), EACCES),
             ] {

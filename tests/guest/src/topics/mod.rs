@@ -34,6 +34,7 @@ mod signals;
 mod states;
 mod stress;
 mod table;
+mod transit;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod uring;
 
@@ -64,6 +65,7 @@ pub fn run(tap: &mut Tap) {
     exec::run(tap);
     programs::run(tap);
     handlers::run(tap);
+    transit::run(tap);
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     {
         raw::run(tap);
