@@ -108,6 +108,8 @@ operations! {
     "fd-chmod" FdChmod(slot: u32, mode: u32);
     /// fchown; -1 is no change
     "fd-chown" FdChown(slot: u32, uid: i32, gid: i32);
+    /// linkat of an open file, which may have no name, to a path
+    "fd-link" FdLink(slot: u32, path: Bytes);
     /// write
     "fd-write" FdWrite(slot: u32, bytes: Bytes);
     /// read once; the answer is the text
@@ -179,6 +181,8 @@ operations! {
     "traceme" Traceme();
     /// ptrace(PTRACE_ATTACH), wait, PTRACE_DETACH
     "attach" Attach(pid: i32);
+    /// process_vm_writev to an address where nothing is
+    "vm-write" VmWrite(pid: i32);
     /// sethostname
     "hostname" Hostname(name: Bytes);
     /// setdomainname

@@ -97,6 +97,11 @@ pub fn perform(op: &Op) -> Performed {
                     .and_then(|_| nix::sys::ptrace::detach(pid, None)),
             )
         }
+        Op::VmWrite(pid) => done(nix::sys::uio::process_vm_writev(
+            Pid::from_raw(*pid),
+            &[io::IoSlice::new(b"x")],
+            &[nix::sys::uio::RemoteIoVec { base: 8, len: 1 }],
+        )),
         Op::Hostname(name) => done(rustix::system::sethostname(name)),
         Op::Domainname(name) => done(rustix::system::setdomainname(name)),
         Op::Settime() => done(rustix::time::clock_settime(

@@ -20,6 +20,7 @@ const NEWNS: u32 = 0x20000;
 const SIGCONT: i32 = 18;
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
+const EFAULT: i32 = 14;
 const EACCES: i32 = 13;
 const EINVAL: i32 = 22;
 
@@ -236,15 +237,16 @@ fn tracing(tap: &mut Tap, table: &mut Table) {
             let memory: Vec<u8> = format!("/proc/{pid}/mem").into();
             let allowed = &["allow_capability SYS_PTRACE"][..];
             table.free(tap, &Op::Pidfd(1, pid));
-            for (name, op, errno) in [
-                ("PTRACE_ATTACH", Op::Attach(pid), EPERM),
-                ("pidfd_getfd", Op::PidfdGet(1, 0), EPERM),
-                ("memory for writing", Op::Open(memory.clone(), 2, 0), EACCES),
-                ("memory for reading", Op::Open(memory, 0, 0), EACCES),
+            for (name, op, errno, answer) in [
+                ("PTRACE_ATTACH", Op::Attach(pid), EPERM, 0),
+                ("pidfd_getfd", Op::PidfdGet(1, 0), EPERM, 0),
+                ("process_vm_writev", Op::VmWrite(pid), EPERM, EFAULT),
+                ("memory for writing", Op::Open(memory.clone(), 2, 0), EACCES, 0),
+                ("memory for reading", Op::Open(memory, 0, 0), EACCES, 0),
             ] {
                 table.judge(tap, name, &["allow_capability SYS_KILL"], &op, errno);
                 tap.same(&format!("{name}: the record"), requests("reject_log"), vec![allowed[0].to_owned()]);
-                table.judge(tap, name, allowed, &op, 0);
+                table.judge(tap, name, allowed, &op, answer);
             }
             tap.same("the traced process goes on", peer.errno(&Op::Open(b"/".to_vec(), 0, 0)), 0);
         }

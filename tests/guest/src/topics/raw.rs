@@ -47,6 +47,7 @@ pub fn run(tap: &mut Tap) {
             signals(tap, table);
             files(tap, table);
             attributes(tap, table);
+            unspecified(tap, table);
         });
     });
 }
@@ -178,4 +179,43 @@ fn attributes(tap: &mut Tap, table: &mut Table) {
     table.judge(tap, "mount_setattr", &[LINE], &call(1, 0), 0);
     tap.same("mount_setattr: it is read-only", read_only(), true);
     table.judge(tap, "mount_setattr back", &[LINE], &call(0, 1), 0);
+}
+
+/// An address of the family AF_UNSPEC, which Linux takes for IPv4 in bind and for datagrams.
+fn unspecified(tap: &mut Tap, table: &mut Table) {
+    // The first descriptor behind the standard ones.
+    const SLOT: i64 = 3;
+    // struct sockaddr_in: family, port, address.
+    let address = |last: [u8; 4]| b(&[&[0, 0, 0x1C, 0x20][..], &last, &[0; 8]].concat());
+    for (name, op, line) in [
+        (
+            "bind",
+            raw(libc::SYS_bind, &[n(SLOT), address([0; 4]), n(16)]),
+            "allow_network UDP bind 0.0.0.0 7200",
+        ),
+        (
+            "sendto",
+            raw(libc::SYS_sendto, &[n(SLOT), b(b"x"), n(1), n(0), address([127, 0, 0, 1]), n(16)]),
+            "allow_network UDP connect 127.0.0.1 7200",
+        ),
+    ] {
+        table.free(tap, &Op::Close(1));
+        table.free(tap, &Op::Socket(1, 2, 2, 0));
+        table.judge(tap, &format!("{name} with AF_UNSPEC"), &[], &op, EPERM);
+        tap.same(
+            &format!("{name} with AF_UNSPEC: the record"),
+            requests("reject_log"),
+            vec![line.to_owned()],
+        );
+        table.judge(tap, &format!("{name} with AF_UNSPEC"), &[line], &op, 0);
+    }
+    // TCP_FASTOPEN_CONNECT: connect only notes the address, the first data opens the connection.
+    table.free(tap, &Op::Close(1));
+    table.free(tap, &Op::Socket(1, 2, 1, 0));
+    table.free(tap, &raw(libc::SYS_setsockopt, &[n(SLOT), n(6), n(30), structure(4, &[(0, 1)]), n(4)]));
+    let connect = Op::Connect(1, b"127.0.0.1:7201".to_vec());
+    let line = "allow_network TCP connect 127.0.0.1 7201";
+    table.judge(tap, "connect with TCP_FASTOPEN_CONNECT", &[], &connect, EPERM);
+    tap.same("its record", requests("reject_log"), vec![line.to_owned()]);
+    table.free(tap, &Op::Close(1));
 }
