@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::DirBuilderExt;
 
 use nix::sys::stat::SFlag;
@@ -70,6 +70,10 @@ pub fn perform(op: &Op) -> Performed {
         Op::FdChown(slot, uid, gid) => {
             done(slots::with(*slot, |file| rustix::fs::fchown(file, user(*uid), group(*gid))))
         }
+        Op::FdLink(slot, path) => done(slots::with(*slot, |file| {
+            let name = format!("/proc/self/fd/{}", file.as_raw_fd());
+            rustix::fs::linkat(CWD, name, CWD, os(path), AtFlags::SYMLINK_FOLLOW)
+        })),
         Op::FdWrite(slot, bytes) => done(slots::with(*slot, |file| rustix::io::write(file, bytes))),
         Op::FdRead(slot) => {
             let mut buffer = vec![0; 4096];

@@ -8,7 +8,11 @@ mod file;
 mod mount;
 mod network;
 mod process;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod raw;
 mod slots;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod uring;
 
 use std::io;
 use std::str::Split;
@@ -104,6 +108,8 @@ operations! {
     "fd-chmod" FdChmod(slot: u32, mode: u32);
     /// fchown; -1 is no change
     "fd-chown" FdChown(slot: u32, uid: i32, gid: i32);
+    /// linkat of an open file, which may have no name, to a path
+    "fd-link" FdLink(slot: u32, path: Bytes);
     /// write
     "fd-write" FdWrite(slot: u32, bytes: Bytes);
     /// read once; the answer is the text
@@ -155,9 +161,13 @@ operations! {
     "unshare" Unshare(flags: u32);
     /// kill; signal 0 only asks
     "kill" Kill(pid: i32, signal: i32);
-    /// pidfd_open and pidfd_send_signal
-    "pidfd-signal" PidfdSignal(pid: i32, signal: i32);
-    /// pthread_kill of the own thread (tgkill)
+    /// pidfd_open
+    "pidfd" Pidfd(slot: u32, pid: i32);
+    /// pidfd_getfd of a descriptor, which is closed again
+    "pidfd-get" PidfdGet(slot: u32, descriptor: i32);
+    /// pidfd_send_signal
+    "pidfd-signal" PidfdSignal(slot: u32, signal: i32);
+    /// raise, which is tgkill of the own thread
     "raise" Raise(signal: i32);
     /// A signal is blocked from now on: it stays pending, which /proc shows.
     "block" Block(signal: i32);
@@ -171,6 +181,8 @@ operations! {
     "traceme" Traceme();
     /// ptrace(PTRACE_ATTACH), wait, PTRACE_DETACH
     "attach" Attach(pid: i32);
+    /// process_vm_writev to an address where nothing is
+    "vm-write" VmWrite(pid: i32);
     /// sethostname
     "hostname" Hostname(name: Bytes);
     /// setdomainname
@@ -185,6 +197,11 @@ operations! {
     "finit-module" FinitModule(slot: u32);
     /// delete_module
     "delete-module" DeleteModule(name: Bytes);
+
+    /// The operation through io_uring.
+    "uring" Uring(op: Inner);
+    /// A system call by its number, in a traced child; an argument is a number or `:` and a string.
+    "raw" Raw(number: u64, arguments: List);
 
     /// mount; an empty word is NULL
     "mount" Mount(dev: Bytes, dir: Bytes, kind: Bytes, flags: u64, data: Bytes);

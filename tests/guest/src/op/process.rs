@@ -16,7 +16,7 @@ use nix::unistd::{Gid, Pid, Uid};
 use rustix::process::PidfdFlags;
 use rustix::time::ClockId;
 
-use super::{done, os, slots, Answer, Op, Performed};
+use super::{done, kept, os, slots, Answer, Op, Performed};
 
 /// Does an operation on processes.
 pub fn perform(op: &Op) -> Performed {
@@ -63,9 +63,20 @@ pub fn perform(op: &Op) -> Performed {
         Op::Kill(pid, number) => {
             done(signal(*number).and_then(|signal| Ok(nix::sys::signal::kill(Pid::from_raw(*pid), signal)?)))
         }
-        Op::PidfdSignal(pid, number) => done(pidfd_signal(*pid, *number)),
-        Op::Raise(number) => done(signal(*number).and_then(|signal| {
-            Ok(nix::sys::pthread::pthread_kill(nix::sys::pthread::pthread_self(), signal)?)
+        Op::Pidfd(slot, pid) => match rustix::process::Pid::from_raw(*pid) {
+            Some(pid) => kept(*slot, rustix::process::pidfd_open(pid, PidfdFlags::empty())),
+            None => Some(Err(invalid())),
+        },
+        Op::PidfdGet(slot, descriptor) => done(slots::with(*slot, |file| {
+            rustix::process::pidfd_getfd(file, *descriptor, rustix::process::PidfdGetfdFlags::empty())
+        })),
+        Op::PidfdSignal(slot, number) => match rustix::process::Signal::from_named_raw(*number) {
+            Some(signal) => done(slots::with(*slot, |file| rustix::process::pidfd_send_signal(file, signal))),
+            None => Some(Err(invalid())),
+        },
+        Op::Raise(number) => done(signal(*number).and_then(|signal| match signal {
+            Some(signal) => Ok(nix::sys::signal::raise(signal)?),
+            None => Err(invalid()),
         })),
         Op::Block(number) => done(signal(*number).and_then(|signal| {
             let mut set = SigSet::empty();
@@ -86,6 +97,11 @@ pub fn perform(op: &Op) -> Performed {
                     .and_then(|_| nix::sys::ptrace::detach(pid, None)),
             )
         }
+        Op::VmWrite(pid) => done(nix::sys::uio::process_vm_writev(
+            Pid::from_raw(*pid),
+            &[io::IoSlice::new(b"x")],
+            &[nix::sys::uio::RemoteIoVec { base: 8, len: 1 }],
+        )),
         Op::Hostname(name) => done(rustix::system::sethostname(name)),
         Op::Domainname(name) => done(rustix::system::setdomainname(name)),
         Op::Settime() => done(rustix::time::clock_settime(
@@ -98,6 +114,10 @@ pub fn perform(op: &Op) -> Performed {
         Op::DeleteModule(name) => {
             done(word(name).and_then(|name| Ok(rustix::system::delete_module(&name, nix::libc::O_NONBLOCK)?)))
         }
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        Op::Uring(op) => Some(super::uring::perform(op)),
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        Op::Raw(number, arguments) => Some(super::raw::call(*number, arguments)),
         _ => None,
     }
 }
@@ -147,10 +167,6 @@ fn signal(number: i32) -> io::Result<Option<Signal>> {
     Ok(Some(Signal::try_from(number)?))
 }
 
-fn pidfd_signal(pid: i32, number: i32) -> io::Result<()> {
-    let invalid = || io::Error::from_raw_os_error(nix::libc::EINVAL);
-    let pid = rustix::process::Pid::from_raw(pid).ok_or_else(invalid)?;
-    let signal = rustix::process::Signal::from_named_raw(number).ok_or_else(invalid)?;
-    let file = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-    Ok(rustix::process::pidfd_send_signal(file, signal)?)
+fn invalid() -> io::Error {
+    io::Error::from_raw_os_error(nix::libc::EINVAL)
 }

@@ -20,6 +20,8 @@ const NEWNS: u32 = 0x20000;
 const SIGCONT: i32 = 18;
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
+const EFAULT: i32 = 14;
+const EACCES: i32 = 13;
 const EINVAL: i32 = 22;
 
 pub fn run(tap: &mut Tap) {
@@ -52,9 +54,14 @@ fn network() -> Vec<Case> {
         case("a TCP socket", socket(2, 1, 0), &["allow_capability inet_tcp_create"]),
         case("a TCP6 socket", socket(10, 1, 6), &["allow_capability inet_tcp_create"]),
         case("listen", Op::Listen(1), &["allow_capability inet_tcp_listen"]).before(&[socket(2, 1, 0)]),
-        case("connect", Op::Connect(1, to.clone()), &["allow_capability inet_tcp_connect"]).before(&listening),
-        case("MSG_FASTOPEN", Op::Sendto(1, to, 0x2000_0000, b"x".to_vec()), &["allow_capability inet_tcp_connect"])
+        case("connect", Op::Connect(1, to.clone()), &["allow_capability inet_tcp_connect"])
             .before(&listening),
+        case(
+            "MSG_FASTOPEN",
+            Op::Sendto(1, to, 0x2000_0000, b"x".to_vec()),
+            &["allow_capability inet_tcp_connect"],
+        )
+        .before(&listening),
         case("a UDP socket", socket(2, 2, 0), &["allow_capability use_inet_udp"]),
         case("a UDP6 socket", socket(10, 2, 0), &["allow_capability use_inet_udp"]),
         case("a raw socket", socket(2, 3, 1), &["allow_capability use_inet_ip"]),
@@ -86,13 +93,9 @@ fn mounts() -> Vec<Case> {
         )
         .before(&[tmpfs("/tmp/m/b")])
         .after(&[umount.clone(), umount.clone()]),
-        case(
-            "bind over a mount",
-            bind,
-            &["allow_capability SYS_MOUNT", "allow_capability conceal_mount"],
-        )
-        .before(&[tmpfs("/tmp/m/b")])
-        .after(&[umount.clone(), umount.clone()]),
+        case("bind over a mount", bind, &["allow_capability SYS_MOUNT", "allow_capability conceal_mount"])
+            .before(&[tmpfs("/tmp/m/b")])
+            .after(&[umount.clone(), umount.clone()]),
         case(
             "mount over a folder with a mount in it",
             tmpfs("/tmp/m/a"),
@@ -104,7 +107,11 @@ fn mounts() -> Vec<Case> {
             .before(&[tmpfs("/tmp/m/b")])
             .after(off)
             .happened(|| !mounted("/tmp/m/b")),
-        case("chroot", Op::Fork(Box::new(Op::Chroot(b"/tmp/m/a".to_vec()))), &["allow_capability SYS_CHROOT"]),
+        case(
+            "chroot",
+            Op::Fork(Box::new(Op::Chroot(b"/tmp/m/a".to_vec()))),
+            &["allow_capability SYS_CHROOT"],
+        ),
         case(
             "pivot_root",
             Op::Fork(Box::new(Op::Both(Box::new(Op::Unshare(NEWNS)), Box::new(pivot)))),
@@ -136,15 +143,28 @@ fn names() -> Vec<Case> {
         case("unlink", Op::Unlink(FILE.to_vec()), &["allow_capability SYS_UNLINK"])
             .happened(|| fs::metadata("/tmp/w/file").is_err()),
         case("chmod", Op::Chmod(FILE.to_vec(), 0o600), &["allow_capability SYS_CHMOD"]),
-        case("fchmod", Op::FdChmod(1, 0o600), &["allow_capability SYS_CHMOD"])
-            .before(&[Op::Hold(1, FILE.to_vec(), 0, 0)]),
+        case("fchmod", Op::FdChmod(1, 0o600), &["allow_capability SYS_CHMOD"]).before(&[Op::Hold(
+            1,
+            FILE.to_vec(),
+            0,
+            0,
+        )]),
         case("chown", Op::Chown(FILE.to_vec(), 1, -1), &["allow_capability SYS_CHOWN"]),
         case("chown of both", Op::Chown(FILE.to_vec(), 1, 1), &["allow_capability SYS_CHOWN"]),
         case("lchown", Op::Lchown(b"/tmp/w/link".to_vec(), -1, 1), &["allow_capability SYS_CHOWN"]),
-        case("fchown", Op::FdChown(1, 1, 1), &["allow_capability SYS_CHOWN"])
-            .before(&[Op::Hold(1, FILE.to_vec(), 0, 0)]),
+        case("fchown", Op::FdChown(1, 1, 1), &["allow_capability SYS_CHOWN"]).before(&[Op::Hold(
+            1,
+            FILE.to_vec(),
+            0,
+            0,
+        )]),
         case("ioctl of a pipe", Op::Ioctl(1, b"FIONREAD".to_vec()), &["allow_capability SYS_IOCTL"])
             .before(&[Op::Pipe(1, 2)]),
+        case("ioctl of a terminal", Op::Ioctl(1, b"TIOCGWINSZ".to_vec()), &["allow_capability SYS_IOCTL"])
+            .before(&[Op::Hold(1, b"/dev/console".to_vec(), 0o402, 0)]),
+        case("ioctl of a socket", Op::Ioctl(1, b"SIOCGIFINDEX".to_vec()), &["allow_capability SYS_IOCTL"])
+            .before(&[Op::Socket(1, 1, 2, 0)])
+            .after(&[Op::Close(1), Op::Close(2)]),
     ]
 }
 
@@ -154,7 +174,7 @@ fn machine(table: &Table) -> Vec<Case> {
     vec![
         case("kill of oneself", Op::Kill(own, SIGCONT), kill),
         case("tgkill of oneself", Op::Raise(SIGCONT), kill),
-        case("pidfd_send_signal", Op::PidfdSignal(own, SIGCONT), kill),
+        case("pidfd_send_signal", Op::PidfdSignal(1, SIGCONT), kill).before(&[Op::Pidfd(1, own)]),
         case("sethostname", Op::Hostname(b"guest".to_vec()), &["allow_capability SYS_SETHOSTNAME"])
             .before(&[Op::Hostname(b"before".to_vec())])
             .happened(|| {
@@ -169,7 +189,7 @@ fn machine(table: &Table) -> Vec<Case> {
         case("nice", Op::Nice(), &["allow_capability SYS_NICE"]),
         case("setpriority", Op::Setpriority(), &["allow_capability SYS_NICE"]),
         case("reboot", Op::Reboot(), &["allow_capability SYS_REBOOT"]),
-        case("init_module", Op::InitModule(b"no module".to_vec()), &["allow_capability use_kernel_module"])
+        case("init_module", Op::InitModule(vec![b'x'; 4096]), &["allow_capability use_kernel_module"])
             .answers(ENOEXEC),
         case("finit_module", Op::FinitModule(1), &["allow_capability use_kernel_module"])
             .before(&[Op::Hold(1, FILE.to_vec(), 0, 0)])
@@ -196,7 +216,11 @@ fn free(tap: &mut Tap, table: &mut Table) {
         ("an ioctl that no driver sees", Op::Ioctl(3, b"FIONBIO".to_vec())),
     ] {
         table.judge(tap, name, &[], &op, 0);
-        tap.same(&format!("{name}: no record"), requests("grant_log").len() + requests("reject_log").len(), 0);
+        tap.same(
+            &format!("{name}: no record"),
+            requests("grant_log").len() + requests("reject_log").len(),
+            0,
+        );
     }
     for slot in [1, 2, 3] {
         table.free(tap, &Op::Close(slot));
@@ -212,14 +236,17 @@ fn tracing(tap: &mut Tap, table: &mut Table) {
             let pid = peer.pid() as i32;
             let memory: Vec<u8> = format!("/proc/{pid}/mem").into();
             let allowed = &["allow_capability SYS_PTRACE"][..];
-            for (name, op) in [
-                ("PTRACE_ATTACH", Op::Attach(pid)),
-                ("memory for writing", Op::Open(memory.clone(), 2, 0)),
-                ("memory for reading", Op::Open(memory, 0, 0)),
+            table.free(tap, &Op::Pidfd(1, pid));
+            for (name, op, errno, answer) in [
+                ("PTRACE_ATTACH", Op::Attach(pid), EPERM, 0),
+                ("pidfd_getfd", Op::PidfdGet(1, 0), EPERM, 0),
+                ("process_vm_writev", Op::VmWrite(pid), EPERM, EFAULT),
+                ("memory for writing", Op::Open(memory.clone(), 2, 0), EACCES, 0),
+                ("memory for reading", Op::Open(memory, 0, 0), EACCES, 0),
             ] {
-                table.judge(tap, name, &["allow_capability SYS_KILL"], &op, EPERM);
+                table.judge(tap, name, &["allow_capability SYS_KILL"], &op, errno);
                 tap.same(&format!("{name}: the record"), requests("reject_log"), vec![allowed[0].to_owned()]);
-                table.judge(tap, name, allowed, &op, 0);
+                table.judge(tap, name, allowed, &op, answer);
             }
             tap.same("the traced process goes on", peer.errno(&Op::Open(b"/".to_vec(), 0, 0)), 0);
         }

@@ -4,31 +4,45 @@
 mod attributes;
 mod audit;
 mod boot;
+mod capabilities;
 mod conditions;
 mod corpus;
 mod coverage;
+mod datagrams;
 mod dirops;
 mod domains;
+mod exec;
 mod files;
 mod files_poll;
 mod garbage;
+mod handlers;
 mod interface;
 mod ioctls;
 mod lifetime;
 mod logs;
 mod manager;
 mod meminfo;
+mod modes;
 mod mounts;
 mod names;
-#[expect(dead_code, reason = "its expectations about receiving are being corrected")]
 mod network;
+mod newmounts;
 mod open;
+mod paths;
+mod programs;
 mod query;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod raw;
 mod resolver;
+mod signals;
+mod states;
 mod status;
 mod stress;
 mod table;
 mod transaction;
+mod transit;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod uring;
 
 use std::fs;
 use std::io;
@@ -50,7 +64,24 @@ pub fn run(tap: &mut Tap) {
     attributes::run(tap);
     ioctls::run(tap);
     mounts::run(tap);
+    network::run(tap);
+    datagrams::run(tap);
+    capabilities::run(tap);
+    signals::run(tap);
+    exec::run(tap);
+    programs::run(tap);
+    handlers::run(tap);
+    transit::run(tap);
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    {
+        raw::run(tap);
+        uring::run(tap);
+    }
+    newmounts::run(tap);
+    states::run(tap);
+    modes::run(tap);
     names::run(tap);
+    paths::run(tap);
     conditions::run(tap);
     corpus::run(tap);
     coverage::run(tap);

@@ -36,6 +36,7 @@ pub fn run(tap: &mut Tap) {
         table.all(tap, &modes());
         masks(tap, table);
         read_only_everywhere(tap, table);
+        unnamed(tap, table);
         free(tap, table);
     });
 }
@@ -249,6 +250,25 @@ fn read_only_everywhere(tap: &mut Tap, table: &mut Table) {
         "exception_policy",
         "delete path_group OPEN_A /tmp/w/full/inner\ndelete path_group OPEN_B /tmp/w/full/inner",
     );
+}
+
+/// A file made without a name gets one by linkat: both are asked for.
+fn unnamed(tap: &mut Tap, table: &mut Table) {
+    super::fresh_work();
+    table.free(tap, &Op::Hold(1, b"/tmp/w".to_vec(), RDWR | nix::libc::O_TMPFILE, 0o600));
+    let link = Op::FdLink(1, b"/tmp/w/named".to_vec());
+    table.judge(tap, "linkat of a file without a name", &[], &link, EPERM);
+    let record = requests("reject_log").join(" ");
+    let from = record.strip_prefix("allow_link /tmp/w/#").and_then(|rest| rest.strip_suffix(" /tmp/w/named"));
+    tap.check(
+        "linkat of a file without a name: the record",
+        from.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())),
+        || record.clone(),
+    );
+    tap.same("it is not there", fs::exists("/tmp/w/named").unwrap_or(true), false);
+    table.judge(tap, "linkat of a file without a name", &["allow_link /tmp/w/#\\$ /tmp/w/named"], &link, 0);
+    tap.same("it is there", fs::exists("/tmp/w/named").unwrap_or(false), true);
+    table.free(tap, &Op::Close(1));
 }
 
 /// Nothing is asked, and nothing is recorded.
