@@ -11,6 +11,7 @@ mod coverage;
 mod datagrams;
 mod dirops;
 mod domains;
+mod elsewhere;
 mod exec;
 mod files;
 mod files_poll;
@@ -93,6 +94,7 @@ pub fn run(tap: &mut Tap) {
     audit::run(tap);
     meminfo::run(tap);
     status::run(tap);
+    elsewhere::run(tap);
     transaction::run(tap);
     query::run(tap);
     lifetime::run(tap);
