@@ -10,6 +10,7 @@ mod coverage;
 mod datagrams;
 mod dirops;
 mod domains;
+mod everything;
 mod exec;
 mod files;
 mod garbage;
@@ -74,6 +75,7 @@ pub fn run(tap: &mut Tap) {
     newmounts::run(tap);
     states::run(tap);
     modes::run(tap);
+    everything::run(tap);
     names::run(tap);
     paths::run(tap);
     conditions::run(tap);
