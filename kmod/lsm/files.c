@@ -40,6 +40,7 @@ void sekisho_other_task_info(struct task_struct *task, struct sekisho_task_info 
 struct file *sekisho_other_exe_file(struct task_struct *task);
 bool sekisho_audit_is_on(void);
 void sekisho_audit(const struct sekisho_refusal *refusal);
+void sekisho_say_no_manager(void);
 bool sekisho_may_say(void);
 void sekisho_say(bool error, const u8 *request, u32 request_size, const u8 *who, u32 who_size);
 
@@ -278,6 +279,13 @@ void sekisho_audit(const struct sekisho_refusal *refusal)
 	audit_log_format(buffer, " request=");
 	audit_log_n_untrustedstring(buffer, (const char *)refusal->request, refusal->request_size);
 	audit_log_end(buffer);
+}
+
+/* Somebody who is no manager wanted to write policy (reference 10.2). */
+void sekisho_say_no_manager(void)
+{
+	pr_warn_ratelimited("%s (pid=%u uid=%u) is not permitted to update policies\n", current->comm,
+			    task_pid_nr(current), from_kuid(&init_user_ns, current_uid()));
 }
 
 /* Whoever is refused must not fill the kernel's log. */

@@ -111,8 +111,14 @@ impl Queries {
         self.waiting.push(query).ok()?;
         self.bytes = bytes;
         self.next_serial = serial.wrapping_add(1);
-        Wait::Queries.set_queued(self.waiting.len());
+        self.count();
         Some(serial)
+    }
+
+    /// Tells those who poll how many questions wait for an answer; one that has it is no news, though its task may not have
+    /// seen it yet.
+    fn count(&self) {
+        Wait::Queries.set_queued(self.waiting.iter().filter(|query| query.choice == 0).count());
     }
 
     fn find(&self, serial: u32) -> Option<&Query> {
@@ -127,7 +133,7 @@ impl Queries {
         if self.waiting.is_empty() {
             self.waiting.clear();
         }
-        Wait::Queries.set_queued(self.waiting.len());
+        self.count();
     }
 }
 
@@ -261,6 +267,7 @@ pub(crate) fn answered(answer: Option<Answer>) {
                 query.choice = answer.choice;
             }
         }
+        queries.count();
     }
     if answer.is_some() {
         files::query_happened();
@@ -272,11 +279,9 @@ pub(crate) fn after(last: Option<u32>) -> Result<Option<(u32, Vec<u8>)>, OutOfMe
     let queries = QUERIES.lock();
     // Numbers wrap; the difference to the newest tells which is older.
     let age = |serial: u32| queries.next_serial.wrapping_sub(serial);
-    let Some(query) =
-        queries.waiting.iter().find(|query| last.map_or(true, |last| age(query.serial) < age(last)))
-    else {
-        return Ok(None);
-    };
+    let is_next =
+        |query: &&Query| query.choice == 0 && last.map_or(true, |last| age(query.serial) < age(last));
+    let Some(query) = queries.waiting.iter().find(is_next) else { return Ok(None) };
     let mut text = Vec::new();
     text.put(b"Q")?;
     put_u32(&mut text, query.serial)?;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the C and the Rust half of Sekisho know of each other. The Rust side of
- * these declarations is sys/shims.rs; the two must say the same.
+ * these declarations is in sys/; the two must say the same.
  */
 #ifndef _SECURITY_SEKISHO_H
 #define _SECURITY_SEKISHO_H

@@ -8,6 +8,7 @@
 use super::lines::outcome;
 use super::open_file::State;
 use super::OpenFile;
+use crate::sys::files::say_no_manager;
 use crate::sys::process::{Pid, Process};
 use crate::sys::snapshot;
 use crate::{errors, Result};
@@ -79,6 +80,7 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
                 let message =
                     "only a manager may change the policy; add the program or its domain to the file manager";
                 errors::rejected(title, number, 1, message, line);
+                say_no_manager();
                 return Ok(());
             }
         }

@@ -4,6 +4,7 @@
 
 use super::lines::Lines;
 use super::{domain_policy, transaction, FileType, Read, Write};
+use crate::sys::files::say_no_manager;
 use crate::sys::open_file::{UserInput, UserOutput};
 use crate::sys::path::with_exe_name;
 use crate::sys::snapshot;
@@ -122,7 +123,10 @@ impl OpenFile {
     pub(crate) fn write(&mut self, input: &mut UserInput) -> Result<usize> {
         let write = match self.file.write {
             Write::Nothing => return Err(Errno::NoSys),
-            Write::Managers(_) if !self.may_write() => return Err(Errno::Perm),
+            Write::Managers(_) if !self.may_write() => {
+                say_no_manager();
+                return Err(Errno::Perm);
+            }
             // Only asks whether it might (reference 10.1).
             Write::Managers(_) if input.left() == 0 => return Ok(0),
             Write::Managers(write) | Write::Anybody(write) => write,

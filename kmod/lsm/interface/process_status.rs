@@ -82,6 +82,8 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
         let normal = Normal::new(line)?;
         let text = match Question::parse(normal.bytes()) {
             Some(question) => question.answer()?,
+            // A blank line is answered as a process that is not there.
+            None if normal.bytes().is_empty() => Vec::new(),
             None => {
                 let message = "write PID, info PID, global-pid PID or info global-pid PID";
                 errors::rejected(title, place, 1, message, line);

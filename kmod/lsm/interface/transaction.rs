@@ -206,9 +206,12 @@ impl Open {
         Ok(true)
     }
 
-    /// Takes all kept lines again, on top of `policy`.
-    fn again(&self, policy: &Policy) -> Result<Transaction> {
-        let mut transaction = Transaction::begin(policy, self.scope)?;
+    /// Takes all kept lines again, on top of `policy`. A frame of its own: a transaction is large, and one is enough.
+    #[inline(never)]
+    fn again(&mut self, policy: &Policy) -> Result {
+        self.transaction = None;
+        self.transaction = Some(Transaction::begin(policy, self.scope)?);
+        let Some(transaction) = &mut self.transaction else { return Ok(()) };
         let mut cursor = Cursor::default();
         let mut last = None;
         let mut rest: &[u8] = &self.kept;
@@ -225,7 +228,13 @@ impl Open {
             let number = u32::from_le_bytes([*n0, *n1, *n2, *n3]);
             outcome(b"transaction", number, line, transaction.line(file, &mut cursor, line))?;
         }
-        Ok(transaction)
+        Ok(())
+    }
+
+    /// The policy that the transaction makes; a frame of its own as above.
+    #[inline(never)]
+    fn finish(&mut self) -> Option<Result<Policy, TransactionError>> {
+        self.transaction.take().map(Transaction::commit)
     }
 }
 
@@ -233,7 +242,7 @@ impl Open {
 fn commit(file: &mut OpenFile, number: u32) -> Result {
     let mut writer = writer(file)?;
     let State::Transaction(open) = &mut file.state else { return Ok(()) };
-    let Some(open) = open.take() else {
+    let Some(mut open) = open.take() else {
         return refuse(number, "no transaction is open; write begin or begin replace first", b"commit");
     };
     if open.rejected != 0 {
@@ -241,34 +250,15 @@ fn commit(file: &mut OpenFile, number: u32) -> Result {
             "a line is not accepted and the policy is unchanged; correct the line and write everything again";
         return refuse(number, message, b"commit");
     }
-    finish(&mut writer, number, open)
-}
-
-/// These are functions of their own, because a policy by value takes stack.
-#[inline(never)]
-fn finish(writer: &mut Writer, number: u32, open: Box<Open>) -> Result {
-    match current(open, writer.policy())?.commit() {
-        Ok(policy) => follow(writer, policy),
-        Err(error) => failed(number, error, b"commit"),
+    if open.generation != writer.policy().generation() {
+        open.again(writer.policy())?;
     }
-}
-
-/// The transaction on top of the policy as it is now.
-#[inline(never)]
-fn current(mut open: Box<Open>, policy: &Policy) -> Result<Transaction> {
-    if open.generation == policy.generation() {
-        if let Some(transaction) = open.transaction.take() {
-            return Ok(transaction);
-        }
-    }
-    open.transaction = None;
-    open.again(policy)
-}
-
-#[inline(never)]
-fn follow(writer: &mut Writer, policy: Policy) -> Result {
     let previous = writer.copy()?;
-    writer.replace(policy)?;
+    match open.finish() {
+        Some(Ok(policy)) => writer.replace(policy)?,
+        Some(Err(error)) => return failed(number, error, b"commit"),
+        None => return Err(Errno::NoMem),
+    }
     writer.keep(Some(previous));
     Ok(())
 }

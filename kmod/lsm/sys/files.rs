@@ -38,6 +38,7 @@ extern "C" {
     fn sekisho_sleep_until(end: u64);
     fn sekisho_audit_is_on() -> bool;
     fn sekisho_audit(refusal: *const RawRefusal);
+    fn sekisho_say_no_manager();
     fn sekisho_may_say() -> bool;
     fn sekisho_say(error: bool, request: *const u8, request_size: u32, who: *const u8, who_size: u32);
     pub(super) fn sekisho_find_task(pid: u32, global: bool) -> *mut RawTask;
@@ -163,6 +164,12 @@ pub(crate) fn audit(refusal: &Refusal<'_>) {
     };
     // SAFETY: The slices live until the call returns, and nothing keeps them.
     unsafe { sekisho_audit(&raw) }
+}
+
+/// Writes into the kernel's log that the calling task is no manager; not more than a few times in a second.
+pub(crate) fn say_no_manager() {
+    // SAFETY: No requirements.
+    unsafe { sekisho_say_no_manager() }
 }
 
 /// Whether the kernel's log has room for another message of ours.

@@ -9,6 +9,8 @@ use super::shims;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
+use sekisho_core::mem::Box;
+use sekisho_core::policy::Policy;
 
 /// `enum sekisho_lock_id` of `sekisho.h`.
 #[derive(Clone, Copy)]
@@ -106,7 +108,7 @@ pub(crate) static QUERIES: Lock<crate::query::Queries> =
 
 /// The policy before the last transaction.
 // SAFETY: As above.
-pub(super) static PREVIOUS: Lock<Option<sekisho_core::policy::Policy>> =
+pub(super) static PREVIOUS: Lock<Option<Box<Policy>>> =
     unsafe { Lock::new_unchecked(LockId::Previous, None) };
 
 /// The lines that the interface files rejected.

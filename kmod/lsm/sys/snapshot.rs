@@ -21,7 +21,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::alloc::{flags::GFP_KERNEL, KBox};
 use sekisho_core::edit::Edit;
-use sekisho_core::mem::Arc;
+use sekisho_core::mem::{Arc, Box};
 use sekisho_core::policy::Policy;
 use sekisho_core::transaction::TransactionError;
 
@@ -142,7 +142,7 @@ impl Writer {
 
     /// Counts hits there from now on; those who are deciding now may still count in the old ones.
     pub(crate) fn set_counters(&mut self, counters: Option<Arc<Table>>) -> Result {
-        let policy = self.copy()?;
+        let policy = self.edit()?.commit();
         self.put(policy, counters)
     }
 
@@ -173,12 +173,13 @@ impl Writer {
     ///
     /// It is a snapshot of its own, which shares all parts and which no reader ever sees: so the reaper frees the one
     /// that is replaced as always, and what is kept costs what changes later.
-    pub(crate) fn copy(&self) -> Result<Policy> {
-        Ok(self.edit()?.commit())
+    #[inline(never)]
+    pub(crate) fn copy(&self) -> Result<Box<Policy>> {
+        Ok(Box::new(self.edit()?.commit())?)
     }
 
     /// Keeps a policy as the way back, in place of what was kept before. Only who may change the policy may do this.
-    pub(crate) fn keep(&mut self, policy: Option<Policy>) {
+    pub(crate) fn keep(&mut self, policy: Option<Box<Policy>>) {
         let forgotten = core::mem::replace(&mut *PREVIOUS.lock(), policy);
         drop(forgotten);
     }
@@ -191,7 +192,7 @@ impl Writer {
 
 /// Bytes of the kept policy, shared with the current one or not; `None` if nothing is kept.
 pub(crate) fn previous_bytes() -> Option<usize> {
-    PREVIOUS.lock().as_ref().map(Policy::memory)
+    PREVIOUS.lock().as_ref().map(|previous| previous.memory())
 }
 
 /// Hands a replaced snapshot to the reaper.

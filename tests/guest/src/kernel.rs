@@ -6,7 +6,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 /// The directory.
 pub const DIRECTORY: &str = "/sys/kernel/security/sekisho";
@@ -132,4 +135,46 @@ pub fn set_domain(name: &str, profile: u8, lines: &[&str]) {
 /// Deletes a domain.
 pub fn delete_domain(name: &str) {
     write("domain_policy", &format!("delete {name}"));
+}
+
+/// Opens a file for reading and writing.
+pub fn open_both(name: &str) -> File {
+    let file = OpenOptions::new().read(true).write(true).open(path(name));
+    file.unwrap_or_else(|e| panic!("cannot open {name}: {e}"))
+}
+
+/// Writes and then reads all that there is to read, on one description.
+pub fn ask(file: &mut File, text: &str) -> String {
+    match file.write(text.as_bytes()) {
+        Ok(count) if count == text.len() => rest(file),
+        other => format!("the write of {text:?} gave {other:?}"),
+    }
+}
+
+/// All that there is to read.
+pub fn rest(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    match file.read_to_end(&mut bytes) {
+        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(e) => format!("cannot be read: {e}"),
+    }
+}
+
+/// What poll says within so many milliseconds.
+pub fn ready(file: &File, milliseconds: u16) -> PollFlags {
+    let mut list = [PollFd::new(file.as_fd(), PollFlags::POLLIN | PollFlags::POLLRDNORM)];
+    match poll(&mut list, PollTimeout::from(milliseconds)) {
+        Ok(_) => list.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty()),
+        Err(e) => panic!("poll fails: {e}"),
+    }
+}
+
+/// Whether there is something to read within so many milliseconds.
+pub fn readable(file: &File, milliseconds: u16) -> bool {
+    ready(file, milliseconds).contains(PollFlags::POLLIN)
+}
+
+/// The errno of a result; 0: it worked.
+pub fn errno<T>(result: &io::Result<T>) -> i32 {
+    result.as_ref().map_or_else(|e| e.raw_os_error().unwrap_or(-1), |_| 0)
 }

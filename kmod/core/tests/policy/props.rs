@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use sekisho_core::acl::AclLine;
 use sekisho_core::mem::Vec as Text;
 use sekisho_core::policy::{Cursor, Policy};
+use sekisho_core::rehearsal::Rehearsal;
 
 fn path() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -141,5 +142,29 @@ proptest! {
             }
         }
         check_reading_back(&edit.commit(), "generated");
+    }
+
+    #[test]
+    fn every_command_has_an_answer(
+        commands in proptest::collection::vec(
+            prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..40),
+                (
+                    "domain |exception |begin|end|activate|collect|print |warn domain\t|rewrite |pattern |autobind |\
+                     (request|decide|set|learn|record|manage|next) (<kernel>|unknown|<kernel> /a)\t",
+                    "((uid|path1|path2.parent|argv|envp|realpath|target|state0|x)=[a-z0-9:,=/]{0,9} ){0,2}",
+                    "(note |nodev )?(<kernel>|allow_[a-z]{3,10}|allow_network TCP connect|/)[ /\\\\0-9a-z.]{0,30}",
+                )
+                    .prop_map(|(verb, facts, request)| format!("{verb}{facts}{request}").into_bytes()),
+            ],
+            0..30,
+        )
+    ) {
+        let mut rehearsal = Rehearsal::new().expect("memory");
+        for command in &commands {
+            let mut answer = Text::new();
+            rehearsal.command(command, &mut answer).expect("memory");
+            prop_assert_eq!(answer.last(), Some(&b'\n'));
+        }
     }
 }

@@ -44,7 +44,7 @@ pub fn run(tap: &mut Tap) {
 }
 
 /// The kernel's messages so far, as /dev/kmsg tells them: one a read, until there is none.
-pub fn kernel_log() -> Vec<String> {
+pub(super) fn kernel_log() -> Vec<String> {
     let mut lines = Vec::new();
     let opened = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open("/dev/kmsg");
     let Ok(mut log) = opened else { return lines };

@@ -133,6 +133,10 @@ fn every_file(tap: &mut Tap) {
             tap.contains("and told why", &kernel::last_error(), "only a manager may change the policy");
         }
     }
+    let log = super::boot::kernel_log();
+    let told =
+        log.iter().any(|line| line.contains(&format!("(pid={} uid=0) is not permitted", subject.pid())));
+    tap.check("the kernel's log tells who it was", told, || log.join("\n"));
     tap.lacks_line("no domain came of it", &kernel::read("domain_policy"), "<kernel> /stranger");
     tap.lacks_line("no manager came of it", &kernel::read("manager"), "/tmp/x/manager");
     let mut reads = |name: &str| subject.errno(&Op::Open(kernel::path(name).into_bytes(), 0, 0));

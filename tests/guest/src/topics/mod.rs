@@ -2,6 +2,7 @@
 //! The topics. Each leaves the policy as it found it, so their order does not matter and the last one can check that.
 
 mod attributes;
+mod audit;
 mod boot;
 mod capabilities;
 mod conditions;
@@ -13,6 +14,7 @@ mod domains;
 mod everything;
 mod exec;
 mod files;
+mod files_poll;
 mod garbage;
 mod handlers;
 mod interface;
@@ -20,6 +22,7 @@ mod ioctls;
 mod lifetime;
 mod logs;
 mod manager;
+mod meminfo;
 mod modes;
 mod mounts;
 mod names;
@@ -28,13 +31,16 @@ mod newmounts;
 mod open;
 mod paths;
 mod programs;
+mod query;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod raw;
 mod resolver;
 mod signals;
 mod states;
+mod status;
 mod stress;
 mod table;
+mod transaction;
 mod transit;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod uring;
@@ -85,6 +91,12 @@ pub fn run(tap: &mut Tap) {
     interface::run(tap);
     manager::run(tap);
     logs::run(tap);
+    files_poll::run(tap);
+    audit::run(tap);
+    meminfo::run(tap);
+    status::run(tap);
+    transaction::run(tap);
+    query::run(tap);
     lifetime::run(tap);
     resolver::run(tap);
     stress::run(tap);
