@@ -128,6 +128,8 @@ fn ioctl(slot: u32, name: &[u8]) -> Performed {
             file,
             rustix::termios::Winsize { ws_row: 25, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 },
         ),
+        b"TIOCGPTN" => rustix::pty::ptsname(file, Vec::new()).map(drop),
+        b"TIOCSPTLCK" => rustix::pty::unlockpt(file),
         b"TIOCEXCL" => rustix::termios::ioctl_tiocexcl(file),
         b"TIOCNXCL" => rustix::termios::ioctl_tiocnxcl(file),
         b"SIOCGIFNAME" => rustix::net::netdevice::index_to_name(file.as_fd(), 1).map(drop),

@@ -114,7 +114,8 @@ operations! {
     "fd-write" FdWrite(slot: u32, bytes: Bytes);
     /// read once; the answer is the text
     "fd-read" FdRead(slot: u32);
-    /// An ioctl by its name: FIONREAD, FIONBIO, TIOCGWINSZ, TIOCSWINSZ, TIOCEXCL, TIOCNXCL, SIOCGIFNAME, SIOCGIFINDEX, FS_IOC_GETFLAGS.
+    /// An ioctl by its name: FIONREAD, FIONBIO, TIOCGWINSZ, TIOCSWINSZ, TIOCGPTN, TIOCSPTLCK, TIOCEXCL,
+    /// TIOCNXCL, SIOCGIFNAME, SIOCGIFINDEX, FS_IOC_GETFLAGS.
     "ioctl" Ioctl(slot: u32, name: Bytes);
     /// pipe: reading end, writing end
     "pipe" Pipe(read: u32, write: u32);

@@ -26,6 +26,7 @@ pub fn run(tap: &mut Tap) {
     scripts(tap);
     long(tap);
     copies(tap);
+    attribute(tap);
     for line in kernel::read("domain_policy").lines() {
         if line.contains("/tmp/") && line.starts_with("<kernel>") {
             delete_domain(line);
@@ -256,5 +257,24 @@ fn copies(tap: &mut Tap) {
     }
     tap.same("many children", subject.errno(&Op::Repeat(50, Box::new(Op::Fork(Box::new(refused))))), EPERM);
     tap.same("many threads", subject.errno(&Op::Repeat(50, Box::new(Op::Thread(Box::new(allowed))))), 0);
+    set_domain(&own, 0, &[]);
+}
+
+/// procfs shows a task's domain to others and to itself, as the interface does.
+fn attribute(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    let Some(mut subject) = start(tap) else { return };
+    let path = format!("/proc/{}/attr/sekisho/current", subject.pid());
+    let shown =
+        || fs::read_to_string(&path).map_or_else(|e| e.to_string(), |text| text.trim_end().to_owned());
+    tap.same("the attribute of another process", shown(), own.clone());
+    set_domain(&own, 3, &["allow_read /proc/self/attr/sekisho/current", &format!("allow_execute {SECOND}")]);
+    let text = subject.text("/proc/self/attr/sekisho/current");
+    tap.same("the own attribute", text.trim_end().to_owned(), own.clone());
+    let write = Op::Write(b"/proc/self/attr/sekisho/current".to_vec(), b"<kernel>".to_vec());
+    set_domain(&own, 0, &[]);
+    tap.check("it cannot be written", subject.errno(&write) != 0, String::new);
+    tap.same("execve", subject.errno(&exec(SECOND)), 0);
+    tap.same("after execve", shown(), format!("{own} {SECOND}"));
     set_domain(&own, 0, &[]);
 }

@@ -17,6 +17,7 @@ pub fn run(tap: &mut Tap) {
     fresh_work();
     conditions(tap);
     names(tap);
+    tasks(tap);
     environment(tap);
     record(tap);
     delete_all(PROGRAM);
@@ -173,6 +174,28 @@ fn names(tap: &mut Tap) {
         tap.same(&format!("{path}, learned"), acls(&own), vec![line.to_owned()]);
     }
     write("exception_policy", "delete aggregator /tmp/w/run.\\?\\?\\? /tmp/w/run\ndelete path_group EXEC_NAMES /tmp/w/\\*\ndelete path_group EXEC_NAMES /tmp/w/alias");
+}
+
+/// A thread that executes, and a process whose domain was deleted.
+fn tasks(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    let next = format!("{own} {TARGET}");
+    fresh_work();
+    set_domain(&next, 0, &[]);
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    set_domain(&own, 3, &[&format!("allow_execute {TARGET}")]);
+    let refused = Op::Thread(Box::new(usual("/tmp/w/file")));
+    tap.same("execve in a thread, of a file that is no program", subject.errno(&refused), 13);
+    tap.same("execve in a thread", subject.errno(&Op::Thread(Box::new(usual(TARGET)))), 0);
+    tap.same("execve in a thread: the domain", subject.domain(), next.clone());
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    set_domain(&own, 3, &[&format!("allow_execute {TARGET}")]);
+    delete_domain(&own);
+    guest::subject::install("/tmp/w/other");
+    let other = usual("/tmp/w/other");
+    tap.same("in a deleted domain, refused", subject.errno(&other), EPERM);
+    tap.same("in a deleted domain", subject.errno(&usual(TARGET)), 0);
+    tap.same("in a deleted domain: the next one", subject.domain(), next);
 }
 
 /// Variables are judged in the new domain by its profile (reference 4.12).

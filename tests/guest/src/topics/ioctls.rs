@@ -39,6 +39,8 @@ fn objects(tap: &mut Tap, table: &mut Table) {
         Op::Socket(6, 10, 1, 0),
         Op::Socket(7, 1, 1, 0),
         Op::Pty(8),
+        Op::Ioctl(8, b"TIOCSPTLCK".to_vec()),
+        Op::Hold(11, b"/dev/pts/0".to_vec(), 0o402, 0),
         Op::Hold(9, b"/dev/console".to_vec(), 0o402, 0),
         Op::Hold(10, b"/tmp/w/dir".to_vec(), 0, 0),
     ] {
@@ -91,6 +93,10 @@ fn objects(tap: &mut Tap, table: &mut Table) {
         ),
         (8, "TIOCGWINSZ", "allow_ioctl /dev/ptmx 0x5413", &["allow_ioctl /dev/ptmx 0x5414"]),
         (8, "TIOCSWINSZ", "allow_ioctl /dev/ptmx 0x5414", &["allow_ioctl /dev/ptmx 0x5413"]),
+        // Numbers have 32 bits on every machine.
+        (8, "TIOCGPTN", "allow_ioctl /dev/ptmx 0x80045430", &["allow_ioctl /dev/ptmx 0-0x7FFFFFFF"]),
+        (8, "TIOCSPTLCK", "allow_ioctl /dev/ptmx 0x40045431", &["allow_ioctl /dev/ptmx 0x80045430"]),
+        (11, "TIOCGWINSZ", "allow_ioctl /dev/pts/0 0x5413", &["allow_ioctl /dev/ptmx 0x5413"]),
         (9, "TIOCGWINSZ", "allow_ioctl /dev/console 0x5413", &["allow_ioctl /dev/ptmx 0x5413"]),
     ] {
         let op = ioctl(slot, name);
@@ -137,7 +143,7 @@ fn ranges(tap: &mut Tap, table: &mut Table) {
         "exception_policy",
         "delete number_group IOCTLS 0x5400-0x541A\ndelete number_group IOCTLS 0x541B",
     );
-    for slot in 1..=10 {
+    for slot in 1..=11 {
         table.free(tap, &Op::Close(slot));
     }
 }

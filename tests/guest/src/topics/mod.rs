@@ -12,6 +12,7 @@ mod datagrams;
 mod dirops;
 mod domains;
 mod elsewhere;
+mod everything;
 mod exec;
 mod files;
 mod files_poll;
@@ -81,6 +82,7 @@ pub fn run(tap: &mut Tap) {
     newmounts::run(tap);
     states::run(tap);
     modes::run(tap);
+    everything::run(tap);
     names::run(tap);
     paths::run(tap);
     conditions::run(tap);

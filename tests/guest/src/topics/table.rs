@@ -6,7 +6,7 @@
 //! the missing line is the one record. Learning: it happens and these lines are learned, and recorded. Permissive: it
 //! happens and nothing is learned. Disabled: it happens and nothing is recorded.
 
-use guest::kernel::{delete_domain, domain, records, set_domain};
+use guest::kernel::{delete_domain, domain, records, set_domain, write};
 use guest::op::Op;
 use guest::subject::{Subject, EPERM};
 use guest::tap::Tap;
@@ -126,7 +126,7 @@ pub fn acls(name: &str) -> Vec<String> {
 impl Table {
     /// Lets the subject do something without any policy.
     pub fn free(&mut self, tap: &mut Tap, op: &Op) {
-        set_domain(&self.name, 0, &[]);
+        self.disable();
         let errno = self.subject.errno(op);
         if errno != 0 {
             tap.same(&format!("in disabled mode: {}", op.encode()), errno, 0);
@@ -158,10 +158,17 @@ impl Table {
     }
 
     fn tidy(&mut self, case: &Case) {
+        if !case.after.is_empty() {
+            self.disable();
+        }
         for op in &case.after {
-            set_domain(&self.name, 0, &[]);
             self.subject.errno(op);
         }
+    }
+
+    /// Nothing is enforced; the lines stay until the next ones are set.
+    fn disable(&self) {
+        write("domain_policy", &format!("{}\nuse_profile 0", self.name));
     }
 
     /// Tries all cases.
