@@ -53,11 +53,13 @@ pub fn run(what: What) -> Result<()> {
     match what {
         What::Guest { arch, variant, lsm } => guest_test::run(arch, variant, &lsm),
         What::Faults { arch } => guest_test::special(arch, Variant::Debug, "faults", "-- --faults", 2),
-        What::Replace { arch, variant, seconds } => {
-            guest_test::special(arch, variant, "replace", &format!("-- --replace {seconds}"), 4)
-        }
+        What::Replace { arch, variant, seconds } => replace(arch, variant, seconds),
         What::All => all(),
     }
+}
+
+fn replace(arch: Arch, variant: Variant, seconds: u32) -> Result<()> {
+    guest_test::special(arch, variant, "replace", &format!("-- --replace {seconds}"), 4)
 }
 
 /// One part of the whole.
@@ -102,6 +104,14 @@ fn all() -> Result<()> {
             Box::new(move || guest_test::run(arch, Variant::Full, "sekisho")),
         ));
     }
+    steps.push((
+        "budgets of system calls on arm".into(),
+        Box::new(|| bench::run(bench::What::Kernel { arch: Arch::Arm })),
+    ));
+    steps.push((
+        "policy replaced under load on arm".into(),
+        Box::new(|| replace(Arch::Arm, Variant::Full, 20)),
+    ));
     steps.push(("the story on qemu-arm".into(), Box::new(demo::run)));
 
     let mut summary = Vec::new();
