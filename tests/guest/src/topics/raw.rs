@@ -48,6 +48,7 @@ pub fn run(tap: &mut Tap) {
             files(tap, table);
             attributes(tap, table);
             unspecified(tap, table);
+            attribute(tap, table);
         });
     });
 }
@@ -218,4 +219,21 @@ fn unspecified(tap: &mut Tap, table: &mut Table) {
     table.judge(tap, "connect with TCP_FASTOPEN_CONNECT", &[], &connect, EPERM);
     tap.same("its record", requests("reject_log"), vec![line.to_owned()]);
     table.free(tap, &Op::Close(1));
+}
+
+/// lsm_get_self_attr: the domain is the attribute LSM_ATTR_CURRENT, and there is no other.
+fn attribute(tap: &mut Tap, table: &mut Table) {
+    const LSM_GET_SELF_ATTR: libc::c_long = 459;
+    const CURRENT: i64 = 100;
+    const EXEC: i64 = 101;
+    for (name, attribute, size, errno) in [
+        ("lsm_get_self_attr", CURRENT, 512, 0),
+        ("without room", CURRENT, 16, libc::E2BIG),
+        ("another attribute", EXEC, 512, libc::EOPNOTSUPP),
+    ] {
+        let context = structure(512, &[]);
+        let op = raw(LSM_GET_SELF_ATTR, &[n(attribute), context, structure(4, &[(0, size)]), n(0)]);
+        let lines = ["allow_capability SYS_PTRACE", "allow_capability SYS_KILL"];
+        tap.same(name, table.enforced(&lines, &op), errno);
+    }
 }
