@@ -134,6 +134,8 @@ operations! {
     "exec-with" ExecWith(path: Bytes, argv: List, envp: List);
     /// execveat(slot, "", AT_EMPTY_PATH) with the environment that there is
     "exec-fd" ExecFd(slot: u32);
+    /// execveat of a path below a directory in a slot, with the environment that there is
+    "exec-at" ExecAt(slot: u32, path: Bytes);
     /// Opens the first path for writing as standard error and execs the second.
     "exec2" ExecWithStderr(file: Bytes, path: Bytes);
     /// Writes bytes to standard error.

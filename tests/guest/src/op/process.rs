@@ -24,7 +24,8 @@ pub fn perform(op: &Op) -> Performed {
         Op::Chroot(path) => done(nix::unistd::chroot(os(path)).and_then(|()| nix::unistd::chdir("/"))),
         Op::Exec(path) => exec(path, std::slice::from_ref(path), &environment()),
         Op::ExecWith(path, argv, envp) => exec(path, argv, envp),
-        Op::ExecFd(slot) => exec_fd(*slot),
+        Op::ExecFd(slot) => exec_at(*slot, b"", AtFlags::AT_EMPTY_PATH),
+        Op::ExecAt(slot, path) => exec_at(*slot, path, AtFlags::empty()),
         Op::ExecWithStderr(file, path) => match OpenOptions::new().write(true).open(os(file)) {
             Ok(file) => Some(Err(Command::new(os(path)).stderr(Stdio::from(file)).exec())),
             Err(e) => Some(Err(e)),
@@ -139,11 +140,10 @@ fn exec(path: &[u8], argv: &[Vec<u8>], envp: &[Vec<u8>]) -> Performed {
     done(word(path).and_then(|path| Ok(nix::unistd::execve(&path, &words(argv)?, &words(envp)?)?)))
 }
 
-fn exec_fd(slot: u32) -> Performed {
+fn exec_at(slot: u32, path: &[u8], flags: AtFlags) -> Performed {
     done(words(&environment()).and_then(|environment| {
-        slots::with(slot, |file| {
-            nix::unistd::execveat(file, c"", &[c"by-descriptor"], &environment, AtFlags::AT_EMPTY_PATH)
-        })
+        let path = word(path)?;
+        slots::with(slot, |file| nix::unistd::execveat(file, &path, &[c"by-descriptor"], &environment, flags))
     }))
 }
 

@@ -24,6 +24,7 @@ pub fn run(tap: &mut Tap) {
     denied(tap);
     flag(tap);
     missing(tap);
+    rooted(tap);
     delete_all(PROGRAM);
     delete_domain(&format!("<kernel> {HANDLER}"));
     drain();
@@ -207,5 +208,32 @@ fn missing(tap: &mut Tap) {
         );
         tap.same(&format!("the handler {handler}"), subject.errno(&call()), errno);
         tap.same(&format!("the handler {handler}: the domain"), subject.domain(), own.clone());
+    }
+}
+
+/// In a chroot the handler must be below its root, and sees its own path from there.
+fn rooted(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    let inside = "/tmp/w/handler";
+    fresh_work();
+    install(inside);
+    for (handler, errno) in [(HANDLER, 2), (inside, 0)] {
+        set_domain(&format!("{own} {inside}"), 0, &[]);
+        let Some(mut subject) = start(tap, PROGRAM) else { return };
+        tap.same("chroot", subject.errno(&Op::Chroot(b"/tmp/w".to_vec())), 0);
+        set_domain(&own, 0, &[&format!("execute_handler {handler}")]);
+        let op = exec_with("/program", &["prog"], &[]);
+        tap.same(&format!("in a chroot, the handler {handler}"), subject.errno(&op), errno);
+        if errno == 0 {
+            let text = fs::read(format!("/proc/{}/cmdline", subject.pid())).unwrap_or_default();
+            let told: Vec<String> = text
+                .split(|byte| *byte == 0)
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect();
+            let word = |index: usize| told.get(index).cloned().unwrap_or_default();
+            tap.same("its own path", word(0), "/handler".to_owned());
+            tap.same("the domain", word(1), own.clone());
+            tap.same("the path asked for", word(4), "/program".to_owned());
+        }
     }
 }

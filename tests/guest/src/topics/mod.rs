@@ -27,6 +27,7 @@ mod meminfo;
 mod modes;
 mod mounts;
 mod names;
+mod namespaces;
 mod network;
 mod newmounts;
 mod open;
@@ -84,6 +85,7 @@ pub fn run(tap: &mut Tap) {
     modes::run(tap);
     everything::run(tap);
     names::run(tap);
+    namespaces::run(tap);
     paths::run(tap);
     conditions::run(tap);
     corpus::run(tap);

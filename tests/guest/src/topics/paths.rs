@@ -33,6 +33,7 @@ pub fn run(tap: &mut Tap) {
             procfs(tap, table);
             twice(tap, table);
             detached(tap, table);
+            overlay(tap, table);
         });
     });
 }
@@ -198,4 +199,43 @@ fn detached(tap: &mut Tap, table: &mut Table) {
     tap.same("a detached mount: the record", requests("reject_log"), vec![line.clone()]);
     table.judge(tap, "a detached mount", &[&line], &op, 0);
     table.free(tap, &Op::Close(1));
+}
+
+/// A file in an overlay has the name that it has there; what lies below it is the file system's own business.
+fn overlay(tap: &mut Tap, table: &mut Table) {
+    fresh_work();
+    for name in ["lower", "upper", "work"] {
+        table.free(tap, &Op::Mkdir(format!("/tmp/m/a/{name}").into(), 0o755));
+    }
+    table.free(tap, &Op::Open(b"/tmp/m/a/lower/x".to_vec(), 0o101, 0o644));
+    let options = b"lowerdir=/tmp/m/a/lower,upperdir=/tmp/m/a/upper,workdir=/tmp/m/a/work";
+    let mount = Op::Mount(b"none".to_vec(), b"/tmp/m/b".to_vec(), b"overlay".to_vec(), 0, options.to_vec());
+    table.free(tap, &mount);
+    let path = b"/tmp/m/b/x".to_vec();
+    for (name, op, lines) in [
+        ("reading", Op::Open(path.clone(), 0, 0), &["allow_read /tmp/m/b/x"][..]),
+        ("writing, which copies it", Op::Open(path.clone(), 1, 0), &["allow_write /tmp/m/b/x"]),
+        (
+            "making",
+            Op::Open(b"/tmp/m/b/y".to_vec(), 0o101, 0o600),
+            &["allow_create /tmp/m/b/y 0600", "allow_write /tmp/m/b/y"],
+        ),
+        ("removing", Op::Unlink(path), &["allow_unlink /tmp/m/b/x"]),
+    ] {
+        table.judge(tap, &format!("in an overlay, {name}"), &[], &op, EPERM);
+        tap.same(
+            &format!("in an overlay, {name}: the record"),
+            requests("reject_log"),
+            vec![lines[0].to_owned()],
+        );
+        set_domain(&table.name, 1, &[]);
+        drain();
+        tap.same(&format!("in an overlay, {name}: learning"), table.subject.errno(&op), 0);
+        // Copying makes a file in the work folder, under a name that is in no tree.
+        let learned: Vec<String> =
+            acls(&table.name).into_iter().filter(|line| !line.contains(" tmpfs:/a/work/")).collect();
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        tap.same(&format!("in an overlay, {name}: learned"), learned, lines);
+    }
+    table.free(tap, &Op::Umount(b"/tmp/m/b".to_vec(), 2));
 }

@@ -21,6 +21,8 @@ pub fn run(tap: &mut Tap) {
     interpreters(tap);
     loader(tap);
     descriptors(tap);
+    relative(tap);
+    rooted(tap);
     delete_all(PROGRAM);
     drain();
 }
@@ -194,4 +196,57 @@ fn descriptors(tap: &mut Tap) {
         tap.same(&format!("execveat of {label}, allowed"), subject.errno(&Op::ExecFd(slot)), 0);
         tap.same(&format!("execveat of {label}: the domain"), subject.domain(), next.clone());
     }
+}
+
+/// Paths that do not begin at the root: below the working directory, or below an open one.
+fn relative(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    fresh_work();
+    drop(std::os::unix::fs::symlink("program", "/tmp/w/alias"));
+    let self_domain = format!("allow_read {}", kernel::path("self_domain"));
+    for (label, op, name) in [
+        ("execve of a relative path", usual("program"), TARGET),
+        ("execve of a relative link", usual("./alias"), "/tmp/w/alias"),
+        ("execve through a folder above", usual("dir/../alias"), "/tmp/w/alias"),
+        ("execveat below a folder", Op::ExecAt(1, b"program".to_vec()), TARGET),
+        ("execveat of a whole path", Op::ExecAt(1, TARGET.into()), TARGET),
+    ] {
+        for next in [TARGET, "/tmp/w/alias"] {
+            set_domain(&format!("{own} {next}"), 0, &[]);
+        }
+        let Some(mut subject) = start(tap, PROGRAM) else { return };
+        for ready in [Op::Chdir(b"/tmp/w".to_vec()), Op::Hold(1, b"/tmp/w".to_vec(), 0, 0)] {
+            tap.same(&format!("{label}: ready"), subject.errno(&ready), 0);
+        }
+        set_domain(&own, 3, &["allow_execute /tmp/w/nothing", &self_domain]);
+        drain();
+        tap.same(label, subject.errno(&op), EPERM);
+        tap.same(
+            &format!("{label}: the record"),
+            requests("reject_log"),
+            vec![format!("allow_execute {name}")],
+        );
+        set_domain(&own, 3, &[&format!("allow_execute {name}"), &self_domain]);
+        tap.same(&format!("{label}, allowed"), subject.errno(&op), 0);
+        tap.same(&format!("{label}: the domain"), subject.domain(), format!("{own} {name}"));
+    }
+}
+
+/// In a chroot programs have their whole names.
+fn rooted(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    let next = format!("{own} {TARGET}");
+    fresh_work();
+    set_domain(&next, 0, &[]);
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    tap.same("chroot", subject.errno(&Op::Chroot(b"/tmp/w".to_vec())), 0);
+    set_domain(&own, 3, &["allow_execute /program"]);
+    drain();
+    tap.same("execve in a chroot, by what is seen", subject.errno(&usual("/program")), EPERM);
+    tap.same("its record", requests("reject_log"), vec![format!("allow_execute {TARGET}")]);
+    set_domain(&own, 3, &[&format!("allow_execute {TARGET} if exec.realpath=\"{TARGET}\"")]);
+    tap.same("execve in a chroot, by the whole name", subject.errno(&usual("/program")), 0);
+    set_domain(&next, 3, &["allow_read /tmp/w/file"]);
+    tap.same("it is in its domain", subject.errno(&Op::Open(b"/file".to_vec(), 0, 0)), 0);
+    tap.same("it may no more", subject.errno(&Op::Open(b"/file".to_vec(), 1, 0)), EPERM);
 }
