@@ -4,6 +4,7 @@
  * another program in its place.
  */
 #include <linux/dcache.h>
+#include <linux/file.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/namei.h>
@@ -30,6 +31,34 @@ static bool sekisho_link_leads_to(const struct path *link, const struct inode *i
 	return same;
 }
 
+/* Is this entry, pinned by the caller, the opened file or a link that leads to it? */
+static bool sekisho_is_program(const struct path *entry, const struct inode *opened)
+{
+	return d_backing_inode(entry->dentry) == opened ||
+	       (d_is_symlink(entry->dentry) && sekisho_link_leads_to(entry, opened));
+}
+
+/* execveat(2) with a directory's descriptor and a name: the kernel calls the program /dev/fd/DESCRIPTOR/NAME. */
+static bool sekisho_below_descriptor(const struct linux_binprm *bprm, struct path *program)
+{
+	struct file *directory;
+	int fd, name = 0;
+	bool found;
+
+	if (sscanf(bprm->fdpath, "/dev/fd/%d/%n", &fd, &name) != 1 || !name || !bprm->fdpath[name])
+		return false;
+	directory = fget_raw(fd);
+	if (!directory)
+		return false;
+	found = !vfs_path_lookup(directory->f_path.dentry, directory->f_path.mnt, bprm->fdpath + name, 0, program);
+	fput(directory);
+	if (found && !sekisho_is_program(program, file_inode(bprm->file))) {
+		path_put(program);
+		found = false;
+	}
+	return found;
+}
+
 /*
  * The program of an execve as policy names it: the path given to execve with a
  * link in its last component not followed (reference 6.2). The look-up happens
@@ -40,7 +69,10 @@ static bool sekisho_link_leads_to(const struct path *link, const struct inode *i
  */
 void sekisho_program_path(const struct linux_binprm *bprm, struct path *program)
 {
-	sekisho_named_path(bprm->fdpath ? NULL : bprm->filename, bprm->file, program);
+	if (!bprm->fdpath)
+		sekisho_named_path(bprm->filename, bprm->file, program);
+	else if (!sekisho_below_descriptor(bprm, program))
+		sekisho_named_path(NULL, bprm->file, program);
 }
 
 /* The same for a file that was opened by a name. */
@@ -49,8 +81,7 @@ void sekisho_named_path(const char *name, const struct file *file, struct path *
 	const struct inode *opened = file_inode(file);
 
 	if (name && !kern_path(name, 0, program)) {
-		if (d_backing_inode(program->dentry) == opened ||
-		    (d_is_symlink(program->dentry) && sekisho_link_leads_to(program, opened)))
+		if (sekisho_is_program(program, opened))
 			return;
 		path_put(program);
 	}

@@ -35,10 +35,13 @@ u32 sekisho_file_mode(const struct file *file)
 	return file_inode(file)->i_mode;
 }
 
-/* Opened by a stacked file system below a file that the user has opened, and that has been judged. */
-bool sekisho_file_is_backing(const struct file *file)
+/*
+ * Opened by a stacked file system below a file that the user has opened, and that
+ * has been judged; or what pidfd_open(2) makes, which is no opening of a file.
+ */
+bool sekisho_file_is_internal(const struct file *file)
 {
-	return file->f_mode & FMODE_BACKING;
+	return file->f_mode & FMODE_BACKING || file_inode(file)->i_sb->s_magic == PID_FS_MAGIC;
 }
 
 bool sekisho_file_is_tmpfile(const struct file *file)

@@ -28,7 +28,7 @@ void sekisho_buffer_free(void *buffer, size_t size);
 const struct path *sekisho_file_path(const struct file *file);
 u32 sekisho_file_flags(const struct file *file);
 u32 sekisho_file_mode(const struct file *file);
-bool sekisho_file_is_backing(const struct file *file);
+bool sekisho_file_is_internal(const struct file *file);
 bool sekisho_file_is_tmpfile(const struct file *file);
 bool sekisho_file_truncates_early(const struct file *file);
 bool sekisho_dentry_is_dir(const struct dentry *dentry);

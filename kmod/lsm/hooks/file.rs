@@ -39,7 +39,7 @@ pub(crate) fn open(file: &File<'_>) -> Result {
     {
         return Ok(());
     }
-    if file.mode() & S_IFMT == S_IFDIR || file.is_backing() {
+    if file.mode() & S_IFMT == S_IFDIR || file.is_internal() {
         return Ok(());
     }
     let flags = file.flags();

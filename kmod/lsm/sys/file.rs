@@ -41,10 +41,10 @@ impl<'a> File<'a> {
         (unsafe { shims::sekisho_file_mode(self.raw()) } & 0xFFFF) as u16
     }
 
-    /// Whether a stacked file system opened it, below a file that has been judged.
-    pub(crate) fn is_backing(&self) -> bool {
+    /// Whether a stacked file system opened it, below a file that has been judged, or it stands for a process.
+    pub(crate) fn is_internal(&self) -> bool {
         // SAFETY: Valid.
-        unsafe { shims::sekisho_file_is_backing(self.raw()) }
+        unsafe { shims::sekisho_file_is_internal(self.raw()) }
     }
 
     /// The file and the number of a command for a driver that io_uring brings.

@@ -87,7 +87,7 @@ extern "C" {
     pub(super) fn sekisho_file_path(file: *const c_void) -> *const c_void;
     pub(super) fn sekisho_file_flags(file: *const c_void) -> u32;
     pub(super) fn sekisho_file_mode(file: *const c_void) -> u32;
-    pub(super) fn sekisho_file_is_backing(file: *const c_void) -> bool;
+    pub(super) fn sekisho_file_is_internal(file: *const c_void) -> bool;
     pub(super) fn sekisho_file_is_tmpfile(file: *const c_void) -> bool;
     pub(super) fn sekisho_file_truncates_early(file: *const c_void) -> bool;
     pub(super) fn sekisho_dentry_is_dir(dentry: *const c_void) -> bool;

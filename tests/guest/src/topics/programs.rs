@@ -209,6 +209,7 @@ fn relative(tap: &mut Tap) {
         ("execve of a relative link", usual("./alias"), "/tmp/w/alias"),
         ("execve through a folder above", usual("dir/../alias"), "/tmp/w/alias"),
         ("execveat below a folder", Op::ExecAt(1, b"program".to_vec()), TARGET),
+        ("execveat of a link below a folder", Op::ExecAt(1, b"alias".to_vec()), "/tmp/w/alias"),
         ("execveat of a whole path", Op::ExecAt(1, TARGET.into()), TARGET),
     ] {
         for next in [TARGET, "/tmp/w/alias"] {
