@@ -105,10 +105,6 @@ fn all() -> Result<()> {
         ));
     }
     steps.push((
-        "budgets of system calls on arm".into(),
-        Box::new(|| bench::run(bench::What::Kernel { arch: Arch::Arm })),
-    ));
-    steps.push((
         "policy replaced under load on arm".into(),
         Box::new(|| replace(Arch::Arm, Variant::Full, 20)),
     ));

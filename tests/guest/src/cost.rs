@@ -26,6 +26,8 @@ const PROFILES: &str = "PROFILE_VERSION=20090903\n0-CONFIG={ mode=disabled }\n\
 
 /// Runs all measurements. Started as the init program, without a loader.
 pub fn run() {
+    // A PC's firmware leaves the console in the middle of a line.
+    println!();
     for folder in ["/sys", "/proc", "/tmp/cost"] {
         drop(fs::create_dir_all(folder));
     }
