@@ -8,7 +8,7 @@
 use crate::log::{self, Origin};
 use crate::query::{self, Asked, Verdict};
 use crate::sys::snapshot::{self, Reader};
-use crate::sys::task::Blob;
+use crate::sys::task::{Blob, Modes};
 use crate::sys::{task, NoFs};
 use crate::{coverage, exec, stats, Errno, Result};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -50,32 +50,30 @@ pub(crate) fn is_active() -> bool {
 #[inline]
 pub(crate) fn mode(item: Item) -> Mode {
     let generation = GENERATION.load(Ordering::Relaxed);
-    if generation == 0 || Blob::current().knows_disabled(generation, item) {
+    if generation == 0 {
         return Mode::Disabled;
     }
-    look_up(item)
+    match Blob::current().known_mode(generation, item) {
+        Some(mode) => mode,
+        None => look_up(item),
+    }
 }
 
-/// The mode as the policy has it. What is disabled for the task is remembered until the policy or the domain changes.
+/// The mode as the policy has it; those of all items are remembered until the policy or the domain changes.
 #[inline(never)]
 fn look_up(item: Item) -> Mode {
     let reader = snapshot::read();
     let domain = exec::current_domain(&reader);
-    let mode = engine::config(&reader, domain, item).mode;
     let blob = Blob::current();
-    if mode == Mode::Disabled && blob.pending().is_none() {
-        let mut asks = [0u32; 3];
+    // An execve in progress may fail, and then another domain counts.
+    if blob.pending().is_none() {
+        let mut modes = Modes::default();
         for item in Item::all() {
-            let number = item as usize;
-            if engine::config(&reader, domain, item).mode != Mode::Disabled {
-                if let Some(bits) = asks.get_mut(number / 32) {
-                    *bits |= 1u32.wrapping_shl((number % 32) as u32);
-                }
-            }
+            modes.note(item, engine::config(&reader, domain, item).mode);
         }
-        blob.know(generation(&reader), asks);
+        blob.know(generation(&reader), &modes);
     }
-    mode
+    engine::config(&reader, domain, item).mode
 }
 
 /// A request on its way to a decision: it has a mode that asks for one.

@@ -19,7 +19,7 @@
 #define SEKISHO_LSM_ID LSM_ID_SEKISHO
 
 /* Bytes of the task blob: struct Blob of sys/task.rs, and room to align it. */
-#define SEKISHO_TASK_BLOB (48 + 8)
+#define SEKISHO_TASK_BLOB (56 + 8)
 
 /* Bytes of the buffers for names that are kept: Buffer::FIRST of sys/path.rs. */
 #define SEKISHO_BUFFER_SIZE 8192

@@ -251,6 +251,9 @@ const NAMES: [(Item, Category, &[u8]); ITEMS] = [
 ];
 
 impl Item {
+    /// Number of items; each is less than it as a number.
+    pub const COUNT: usize = ITEMS;
+
     /// All items in print order.
     pub fn all() -> impl Iterator<Item = Item> {
         NAMES.iter().map(|(item, _, _)| *item)

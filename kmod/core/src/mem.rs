@@ -367,10 +367,6 @@ mod backing {
         Buffer::with_capacity(capacity, GFP_KERNEL).map_err(|_| OutOfMemory)
     }
 
-    fn reserve<T>(buffer: &mut Buffer<T>, additional: usize) -> Result<(), OutOfMemory> {
-        buffer.reserve(additional, GFP_KERNEL).map_err(|_| OutOfMemory)
-    }
-
     pub(super) fn push<T>(buffer: &mut Buffer<T>, value: T) -> Result<(), OutOfMemory> {
         buffer.push(value, GFP_KERNEL).map_err(|_| OutOfMemory)
     }

@@ -11,6 +11,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use kernel::bindings as b;
 use sekisho_core::item::Item;
 use sekisho_core::policy::DomainId;
+use sekisho_core::profile::Mode;
 use sekisho_core::task::Task;
 
 /// What a task remembers.
@@ -24,11 +25,31 @@ pub(crate) struct Blob {
     state: AtomicU32,
     /// See the constants below.
     flags: AtomicU32,
-    /// What `asks` is true for: the low half of a generation of the policy. 0: nothing, and no policy that was activated has it
-    /// before four thousand million changes.
+    /// What `modes` is true for: the low half of a generation of the policy; 0: nothing.
     known: AtomicU32,
-    /// A bit for each profile item that is not disabled.
-    asks: [AtomicU32; 3],
+    /// Two bits for each profile item: its mode in the domain.
+    modes: [AtomicU32; 5],
+}
+
+/// The modes of all profile items as the blob remembers them.
+#[derive(Default)]
+pub(crate) struct Modes([u32; 5]);
+
+impl Modes {
+    /// Notes the mode of one item.
+    pub(crate) fn note(&mut self, item: Item, mode: Mode) {
+        let (place, shift) = place(item);
+        if let Some(word) = self.0.get_mut(place) {
+            *word |= (mode as u32).wrapping_shl(shift);
+        }
+    }
+}
+
+/// The word and the shift of an item's mode.
+#[inline]
+fn place(item: Item) -> (usize, u32) {
+    let item = item as usize;
+    (item / 16, (item as u32 % 16).wrapping_mul(2))
 }
 
 /// The program was started as an execute handler.
@@ -39,7 +60,15 @@ const BECOMES_EXECUTE_HANDLER: u32 = 2;
 const OPENING_HANDLER: u32 = 4;
 
 // SEKISHO_TASK_BLOB in sekisho.h asks for this and for the room to align it.
-const _: () = assert!(size_of::<Blob>() == 48 && align_of::<Blob>() == 8);
+const _: () = assert!(size_of::<Blob>() == 56 && align_of::<Blob>() == 8);
+// `Modes` has five words of sixteen items, and a mode has two bits.
+const _: () = assert!(
+    Mode::Disabled as u32 == 0
+        && Mode::Learning as u32 == 1
+        && Mode::Permissive as u32 == 2
+        && Mode::Enforcing as u32 == 3
+        && Item::COUNT <= 80
+);
 // The C side fills core's struct in.
 const _: () = assert!(size_of::<Task>() == 44);
 
@@ -74,18 +103,25 @@ impl Blob {
         DomainId::from_bits(self.domain.load(Ordering::Relaxed))
     }
 
-    /// Whether the item was found disabled in this generation of the policy.
+    /// The mode of the item, if it is known for this generation of the policy.
     #[inline]
-    pub(crate) fn knows_disabled(&self, generation: u32, item: Item) -> bool {
-        let item = item as usize;
-        let bit = 1u32.wrapping_shl((item % 32) as u32);
-        self.known.load(Ordering::Relaxed) == generation
-            && self.asks.get(item / 32).is_some_and(|asks| asks.load(Ordering::Relaxed) & bit == 0)
+    pub(crate) fn known_mode(&self, generation: u32, item: Item) -> Option<Mode> {
+        if self.known.load(Ordering::Relaxed) != generation {
+            return None;
+        }
+        let (place, shift) = place(item);
+        let word = self.modes.get(place)?.load(Ordering::Relaxed);
+        Some(match word.wrapping_shr(shift) & 3 {
+            0 => Mode::Disabled,
+            1 => Mode::Learning,
+            2 => Mode::Permissive,
+            _ => Mode::Enforcing,
+        })
     }
 
-    /// Remembers which items are not disabled, as bits. Only the task itself may do that.
-    pub(crate) fn know(&self, generation: u32, asks: [u32; 3]) {
-        for (place, bits) in self.asks.iter().zip(asks) {
+    /// Remembers the modes of all items. Only the task itself may do that.
+    pub(crate) fn know(&self, generation: u32, modes: &Modes) {
+        for (place, bits) in self.modes.iter().zip(modes.0) {
             place.store(bits, Ordering::Relaxed);
         }
         self.known.store(generation, Ordering::Relaxed);
