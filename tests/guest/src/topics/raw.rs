@@ -221,15 +221,16 @@ fn unspecified(tap: &mut Tap, table: &mut Table) {
     table.free(tap, &Op::Close(1));
 }
 
-/// lsm_get_self_attr: the domain is the attribute LSM_ATTR_CURRENT, and there is no other.
+/// lsm_get_self_attr: the domain is the attribute LSM_ATTR_CURRENT.
 fn attribute(tap: &mut Tap, table: &mut Table) {
     const LSM_GET_SELF_ATTR: libc::c_long = 459;
     const CURRENT: i64 = 100;
-    const EXEC: i64 = 101;
+    /// No module has it.
+    const UNKNOWN: i64 = 999;
     for (name, attribute, size, errno) in [
         ("lsm_get_self_attr", CURRENT, 512, 0),
         ("without room", CURRENT, 16, libc::E2BIG),
-        ("another attribute", EXEC, 512, libc::EOPNOTSUPP),
+        ("another attribute", UNKNOWN, 512, libc::EOPNOTSUPP),
     ] {
         let context = structure(512, &[]);
         let op = raw(LSM_GET_SELF_ATTR, &[n(attribute), context, structure(4, &[(0, size)]), n(0)]);
