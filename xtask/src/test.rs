@@ -100,6 +100,10 @@ fn all() -> Result<()> {
             Box::new(move || objects::check(arch, &kernel::build_dir(arch, Variant::Full)?)),
         ));
         steps.push((
+            format!("budgets of system calls {arch}"),
+            Box::new(move || bench::run(bench::What::Kernel { arch })),
+        ));
+        steps.push((
             format!("guest tests {arch}"),
             Box::new(move || guest_test::run(arch, Variant::Full, "sekisho")),
         ));
