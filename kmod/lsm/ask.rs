@@ -7,7 +7,7 @@
 
 use crate::log::{self, Origin};
 use crate::query::{self, Asked, Verdict};
-use crate::sys::snapshot::{self, Reader};
+use crate::sys::snapshot;
 use crate::sys::task::{Blob, Modes};
 use crate::sys::{task, NoFs};
 use crate::{coverage, exec, stats, Errno, Result};
@@ -16,7 +16,7 @@ use sekisho_core::engine::{self, decide, Decision};
 use sekisho_core::facts::Facts;
 use sekisho_core::item::Item;
 use sekisho_core::learn::Learned;
-use sekisho_core::policy::{DomainId, Policy, Preferences};
+use sekisho_core::policy::{DomainId, Policy};
 use sekisho_core::profile::Mode;
 use sekisho_core::request::Request;
 use sekisho_core::task::Task;
@@ -185,20 +185,29 @@ pub(crate) fn answer_once(
     let domain = exec::current_domain(&reader);
     let decision = decide(&reader, domain, facts, request);
     coverage::count(&reader, domain, &decision, request.operation());
-    let preferences = reader.preferences(decision.profile);
-    record(&reader, domain, &decision, &preferences, facts, request);
+    // What is granted and not recorded, most of all, needs neither preferences nor the time.
+    let told = (!decision.granted || decision.log).then(|| {
+        let (origin, preferences) = (Origin::now(), reader.preferences(decision.profile));
+        if log::wants(&decision, &preferences) {
+            if let Some(found) = reader.domain(domain) {
+                log::decision(&origin, &decision, &preferences, facts, found.name(), request);
+            }
+        }
+        (origin, preferences)
+    });
     // The record shows the old state (reference 5.5).
     task::set_state(decision.set);
     // Neither a writer nor an observer may be waited for inside a read section.
     drop(reader);
+    let Some((origin, preferences)) = told else { return Outcome::Allowed };
     if decision.learns() {
-        learn(domain, &decision, facts, request);
+        learn(&origin, domain, &decision, facts, request);
     }
     if decision.allows() {
         return Outcome::Allowed;
     }
     let asked = Asked {
-        origin: &Origin::now(),
+        origin: &origin,
         decision: &decision,
         preferences: &preferences,
         facts,
@@ -216,24 +225,14 @@ pub(crate) fn answer_once(
     }
 }
 
-fn record(
-    reader: &Reader,
+/// Appends what was missed. Learning mode allows whatever comes of it (reference 8.4).
+pub(crate) fn learn(
+    origin: &Origin,
     domain: DomainId,
     decision: &Decision,
-    preferences: &Preferences,
     facts: &Facts<'_>,
     request: &Request<'_>,
 ) {
-    if !decision.log && (decision.granted || !log::is_verbose(preferences, decision.mode)) {
-        return;
-    }
-    if let Some(found) = reader.domain(domain) {
-        log::decision(&Origin::now(), decision, preferences, facts, found.name(), request);
-    }
-}
-
-/// Appends what was missed. Learning mode allows whatever comes of it (reference 8.4).
-pub(crate) fn learn(domain: DomainId, decision: &Decision, facts: &Facts<'_>, request: &Request<'_>) {
     let mut writer = snapshot::write();
     let Ok(mut edit) = writer.edit() else { return };
     let full = match edit.learn(domain, facts, request) {
@@ -246,7 +245,7 @@ pub(crate) fn learn(domain: DomainId, decision: &Decision, facts: &Facts<'_>, re
             let preferences = writer.policy().preferences(decision.profile);
             let text = b"quota_exceeded";
             log::event(
-                &Origin::now(),
+                origin,
                 false,
                 decision.mode,
                 decision.profile,

@@ -6,7 +6,8 @@
 //! done on the task's way back to user space (`sekisho_defer` in task.c), so that a program's next call finds it done. What
 //! happens outside of a task goes to a work item. There is no query and no penalty in these places.
 //!
-//! Without memory for that, the record counts as dropped and nothing is learned; the decision stands.
+//! Without memory for that, or when too much waits already, the record counts as lost and nothing is learned; the decision
+//! stands.
 
 use crate::ask::{answer_once, learn, Outcome, Patience};
 use crate::log::{self, Origin};
@@ -14,7 +15,8 @@ use crate::sys::defer::{self, Head};
 use crate::sys::net::{Sock, Standing};
 use crate::sys::snapshot::{self, Reader};
 use crate::sys::task;
-use crate::{coverage, exec, stats, Errno, Result};
+use crate::{ask, coverage, exec, stats, Errno, Result};
+use core::sync::atomic::{AtomicU32, Ordering};
 use sekisho_core::address::Address;
 use sekisho_core::capability::Capability;
 use sekisho_core::engine::{self, decide, Decision};
@@ -24,6 +26,13 @@ use sekisho_core::policy::DomainId;
 use sekisho_core::profile::Mode;
 use sekisho_core::request::{NetworkOp, Operation, Request};
 use sekisho_core::task::Task;
+
+/// How many may wait. Packets come as fast as a network brings them, and whoever sends what is refused must not fill the
+/// memory with records of that.
+const MAX_WAITING: u32 = 1024;
+
+/// How many wait.
+static WAITING: AtomicU32 = AtomicU32::new(0);
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -88,11 +97,11 @@ impl What {
 
 /// Answers a question of the calling task.
 pub(crate) fn answer(what: What) -> Result {
-    let reader = snapshot::read();
-    let domain = exec::current_domain(&reader);
-    if engine::config(&reader, domain, what.item()).mode == Mode::Disabled {
+    if ask::mode(what.item()) == Mode::Disabled {
         return Ok(());
     }
+    let reader = snapshot::read();
+    let domain = exec::current_domain(&reader);
     let decision = about(&reader, what, domain, &task::info(), Origin::now());
     task::set_state(decision.set);
     conclude(&decision)
@@ -137,7 +146,9 @@ fn about(reader: &Reader, what: What, domain: DomainId, task: &Task, origin: Ori
         let mode = engine::config(reader, domain, what.item()).mode;
         return Decision { mode, granted: false, log: false, profile: 0, set: [None; 3], entry: None };
     };
-    if decision.log || decision.learns() {
+    if (!decision.granted || decision.log)
+        && (decision.learns() || log::wants(&decision, &reader.preferences(decision.profile)))
+    {
         leave(reader, what, domain, task, origin, decision);
     }
     decision
@@ -146,7 +157,11 @@ fn about(reader: &Reader, what: What, domain: DomainId, task: &Task, origin: Ori
 /// Leaves record and learning for later. The domains stay until then.
 fn leave(reader: &Reader, what: What, domain: DomainId, task: &Task, origin: Origin, decision: Decision) {
     let rest = Rest::Decided { what, task: *task, origin, domain, decision };
-    let Some(deferred) = defer::alloc(Deferred { head: Head::new(), rest }) else {
+    let waiting = WAITING.fetch_add(1, Ordering::Relaxed);
+    let deferred =
+        (waiting < MAX_WAITING).then(|| defer::alloc(Deferred { head: Head::new(), rest })).flatten();
+    let Some(deferred) = deferred else {
+        WAITING.fetch_sub(1, Ordering::Relaxed);
         stats::RECORDS_LOST.add();
         return;
     };
@@ -174,15 +189,21 @@ impl What {
 }
 
 /// A connection was accepted in the calling task; the hook must not sleep, and nobody hears its refusal. The decision is
-/// made before accept(2) returns to the program, and until then nothing goes through the socket.
-pub(crate) fn accepted(sock: Sock, address: Address, port: u16) {
+/// made before accept(2) returns to the program, and until then nothing goes through the socket. If that cannot be, the mode
+/// says what becomes of it (reference 0.3, step 3).
+pub(crate) fn accepted(sock: Sock, mode: Mode, address: Address, port: u16) {
     sock.set_standing(Standing::Undecided);
     let rest = Rest::Accepted { sock: sock.clone(), address, port };
     let left = defer::alloc(Deferred { head: Head::new(), rest }).map(defer::leave_to_task);
-    if !matches!(left, Some(true)) {
-        // No memory, or no way back to user space: the connection is of no use to anybody.
+    if matches!(left, Some(true)) {
+        return;
+    }
+    // No memory, or no way back to user space.
+    if mode == Mode::Enforcing {
         stats::FAIL_CLOSED.add();
         sock.set_standing(Standing::Refused);
+    } else {
+        sock.set_standing(Standing::Good);
     }
 }
 
@@ -192,6 +213,7 @@ impl Deferred {
         match self.rest {
             Rest::Decided { what, task, origin, domain, decision } => {
                 finish(what, &task, &origin, domain, &decision);
+                WAITING.fetch_sub(1, Ordering::Relaxed);
             }
             Rest::Accepted { sock, address, port } => decide_accepted(&sock, address, port),
         }
@@ -218,13 +240,13 @@ fn finish(what: What, task: &Task, origin: &Origin, domain: DomainId, decision: 
         };
         match (what, &target) {
             (What::Signal { number, .. }, Some(name)) => {
-                learn(domain, decision, &facts, &Request::Signal { number, target: name });
+                learn(origin, domain, decision, &facts, &Request::Signal { number, target: name });
             }
             (What::Capability(capability), _) => {
-                learn(domain, decision, &facts, &Request::Capability(capability));
+                learn(origin, domain, decision, &facts, &Request::Capability(capability));
             }
             (What::Network { op, address, port }, _) => {
-                learn(domain, decision, &facts, &Request::Network { op, address, port });
+                learn(origin, domain, decision, &facts, &Request::Network { op, address, port });
             }
             _ => {}
         }

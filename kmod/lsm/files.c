@@ -36,7 +36,6 @@ u64 sekisho_tenths(u32 count);
 void sekisho_sleep_until(u64 end);
 struct task_struct *sekisho_find_task(u32 pid, bool global);
 void sekisho_put_task(struct task_struct *task);
-void sekisho_other_task_info(struct task_struct *task, struct sekisho_task_info *info);
 struct file *sekisho_other_exe_file(struct task_struct *task);
 bool sekisho_audit_is_on(void);
 void sekisho_audit(const struct sekisho_refusal *refusal);
@@ -235,24 +234,6 @@ struct task_struct *sekisho_find_task(u32 pid, bool global)
 void sekisho_put_task(struct task_struct *task)
 {
 	put_task_struct(task);
-}
-
-/* What the manager check wants to know; numbers of processes are left 0. */
-void sekisho_other_task_info(struct task_struct *task, struct sekisho_task_info *info)
-{
-	const struct cred *cred = get_task_cred(task);
-
-	*info = (struct sekisho_task_info){
-		.uid = from_kuid(&init_user_ns, cred->uid),
-		.gid = from_kgid(&init_user_ns, cred->gid),
-		.euid = from_kuid(&init_user_ns, cred->euid),
-		.egid = from_kgid(&init_user_ns, cred->egid),
-		.suid = from_kuid(&init_user_ns, cred->suid),
-		.sgid = from_kgid(&init_user_ns, cred->sgid),
-		.fsuid = from_kuid(&init_user_ns, cred->fsuid),
-		.fsgid = from_kgid(&init_user_ns, cred->fsgid),
-	};
-	put_cred(cred);
 }
 
 /* The program file of a task, or NULL; put it with sekisho_put_file(). */

@@ -83,31 +83,17 @@ fn push(bprm: &Bprm<'_>, bytes: &[u8]) -> Result {
 
 /// The program's path as the task sees it, with a NUL: cut off is the name of a root other than `/`.
 fn local_path(program: &[u8]) -> Result<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(program.len())?;
-    for _ in 0..program.len() {
+    // The root's name ends in a slash, which stays with the rest. Both are encoded, so that is where they are compared.
+    let length = Found::root().path().with_name(Slash::Always, |root| {
+        program.starts_with(root.as_bytes()).then(|| root.as_bytes().len())
+    })?;
+    let cut = length.ok_or(Errno::NoEnt)?.saturating_sub(1);
+    let inside = program.get(cut..).ok_or(Errno::NoEnt)?;
+    let mut decoded = Vec::with_capacity(inside.len())?;
+    for _ in 0..inside.len() {
         decoded.push(0)?;
     }
-    let raw = decode_into(program, &mut decoded).ok_or(Errno::NoEnt)?;
-    let mut root = Vec::new();
-    Found::root().path().with_name(Slash::Always, |name| root.put(name.as_bytes()))??;
-    let rest = match root.as_ref() as &[u8] {
-        b"/" => raw,
-        root => {
-            // Both are encoded, so that is where the comparison is made; the root's slash stays with the rest.
-            let inside = program.strip_prefix(root).ok_or(Errno::NoEnt)?;
-            let cut = program.len().saturating_sub(inside.len()).saturating_sub(1);
-            return local_rest(program.get(cut..).ok_or(Errno::NoEnt)?);
-        }
-    };
-    terminated(rest)
-}
-
-fn local_rest(encoded: &[u8]) -> Result<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(encoded.len())?;
-    for _ in 0..encoded.len() {
-        decoded.push(0)?;
-    }
-    terminated(decode_into(encoded, &mut decoded).ok_or(Errno::NoEnt)?)
+    terminated(decode_into(inside, &mut decoded).ok_or(Errno::NoEnt)?)
 }
 
 fn terminated(bytes: &[u8]) -> Result<Vec<u8>> {

@@ -223,8 +223,8 @@ fn choose(granted: bool, preferences: &Preferences) -> (Log, u32) {
     }
 }
 
-/// Tells about a decision what its profile wants to be told. Called for every decision in a mode that is not disabled; the
-/// caller may sleep, and may be in a read section.
+/// Tells about a decision what its profile wants to be told, if [`wants`] says that there is something. The caller may sleep,
+/// and may be in a read section.
 pub(crate) fn decision(
     origin: &Origin,
     decision: &Decision,
@@ -287,8 +287,13 @@ pub(crate) fn event(
     }
 }
 
+/// Whether anything is to be told about a decision.
+pub(crate) fn wants(decision: &Decision, preferences: &Preferences) -> bool {
+    decision.log || (!decision.granted && is_verbose(preferences, decision.mode))
+}
+
 /// Whether the kernel's log is to tell of a miss (reference 7.5).
-pub(crate) fn is_verbose(preferences: &Preferences, mode: Mode) -> bool {
+fn is_verbose(preferences: &Preferences, mode: Mode) -> bool {
     match mode {
         Mode::Disabled => false,
         Mode::Learning => preferences.learning_verbose,

@@ -180,8 +180,8 @@ void sekisho_put_file(struct file *file)
 static void sekisho_read_attributes(const struct inode *inode, struct sekisho_attributes *out)
 {
 	*out = (struct sekisho_attributes){
-		.uid = from_kuid(&init_user_ns, inode->i_uid),
-		.gid = from_kgid(&init_user_ns, inode->i_gid),
+		.uid = __kuid_val(inode->i_uid),
+		.gid = __kgid_val(inode->i_gid),
 		.ino = inode->i_ino,
 		.major = MAJOR(inode->i_sb->s_dev),
 		.minor = MINOR(inode->i_sb->s_dev),

@@ -57,6 +57,7 @@ void *sekisho_current_blob(void);
 bool sekisho_in_execve(void);
 bool sekisho_task_in_execve(const struct task_struct *task);
 void sekisho_task_info(struct sekisho_task_info *info);
+void sekisho_other_task_info(struct task_struct *task, struct sekisho_task_info *info);
 u32 sekisho_global_pid(void);
 bool sekisho_has_mknod(void);
 bool sekisho_is_user_task(void);

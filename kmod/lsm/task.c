@@ -42,22 +42,35 @@ bool sekisho_task_in_execve(const struct task_struct *task)
 	return task->in_execve;
 }
 
+/* Policy counts as the initial user namespace does, which is how the kernel keeps ids: nothing has to be mapped. */
+static void sekisho_credentials(const struct cred *cred, struct sekisho_task_info *info)
+{
+	*info = (struct sekisho_task_info){
+		.uid = __kuid_val(cred->uid),
+		.gid = __kgid_val(cred->gid),
+		.euid = __kuid_val(cred->euid),
+		.egid = __kgid_val(cred->egid),
+		.suid = __kuid_val(cred->suid),
+		.sgid = __kgid_val(cred->sgid),
+		.fsuid = __kuid_val(cred->fsuid),
+		.fsgid = __kgid_val(cred->fsgid),
+	};
+}
+
 void sekisho_task_info(struct sekisho_task_info *info)
 {
-	const struct cred *cred = current_cred();
+	sekisho_credentials(current_cred(), info);
+	info->pid = task_tgid_vnr(current);
+	info->ppid = task_ppid_nr_ns(current, task_active_pid_ns(current));
+}
 
-	*info = (struct sekisho_task_info){
-		.uid = from_kuid(&init_user_ns, cred->uid),
-		.gid = from_kgid(&init_user_ns, cred->gid),
-		.euid = from_kuid(&init_user_ns, cred->euid),
-		.egid = from_kgid(&init_user_ns, cred->egid),
-		.suid = from_kuid(&init_user_ns, cred->suid),
-		.sgid = from_kgid(&init_user_ns, cred->sgid),
-		.fsuid = from_kuid(&init_user_ns, cred->fsuid),
-		.fsgid = from_kgid(&init_user_ns, cred->fsgid),
-		.pid = task_tgid_vnr(current),
-		.ppid = task_ppid_nr_ns(current, task_active_pid_ns(current)),
-	};
+/* Of another task; numbers of processes are left 0. */
+void sekisho_other_task_info(struct task_struct *task, struct sekisho_task_info *info)
+{
+	const struct cred *cred = get_task_cred(task);
+
+	sekisho_credentials(cred, info);
+	put_cred(cred);
 }
 
 u32 sekisho_global_pid(void)

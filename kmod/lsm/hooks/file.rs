@@ -11,10 +11,9 @@ use crate::sys::{snapshot, task};
 use crate::Result;
 use sekisho_core::capability::Capability;
 use sekisho_core::item::Item;
-use sekisho_core::name::Name;
 use sekisho_core::number::Number;
 use sekisho_core::profile::Mode;
-use sekisho_core::request::{PathNumberOp, PathOp, Request};
+use sekisho_core::request::{Operation, PathNumberOp, PathOp, Request};
 
 /// `__FMODE_EXEC` in `f_flags` (include/linux/fs.h): opened by execve.
 const FMODE_EXEC: u32 = 0x20;
@@ -61,7 +60,7 @@ pub(crate) fn open(file: &File<'_>) -> Result {
         check_mode(PathNumberOp::Create, &path, file.mode(), Slash::Never)?;
     }
     let rewrites = op != PathOp::Read && flags & O_APPEND == 0;
-    asked_by_name(&path, rewrites, Some(op))?;
+    in_order(&path, None, rewrites, Some(op))?;
     if file.truncates_early() {
         truncate(&path)?;
     }
@@ -73,28 +72,32 @@ pub(crate) fn truncate(path: &Path<'_>) -> Result {
     if !ask::is_active() || !path.has_mount() {
         return Ok(());
     }
-    super::check_path(PathOp::Truncate, path, Slash::IfDirectory)?;
-    asked_by_name(path, true, None)
+    in_order(path, Some(PathOp::Truncate), true, None)
 }
 
-/// `allow_rewrite` if the file is protected, then the operation itself; the name is computed once (steps 2 and 3).
-fn asked_by_name(path: &Path<'_>, rewrites: bool, op: Option<PathOp>) -> Result {
-    let open = op.map_or(Mode::Disabled, |_| ask::mode(Item::Open));
-    let rewrite = if rewrites { ask::mode(Item::Rewrite) } else { Mode::Disabled };
-    // The stricter of the two says what becomes of a name that cannot be computed.
-    let strict = if open == Mode::Enforcing || rewrite == Mode::Disabled { open } else { rewrite };
-    let Some(question) = Question::of(strict) else { return Ok(()) };
+/// Asks for an operation, for `allow_rewrite` if the file is protected, and for another one, all by one name (steps 2 to 4).
+fn in_order(path: &Path<'_>, first: Option<PathOp>, rewrites: bool, last: Option<PathOp>) -> Result {
+    let mode = |op: Option<PathOp>| op.map_or(Mode::Disabled, |op| ask::mode(Operation::Path(op).item()));
+    let rewrite = mode(rewrites.then_some(PathOp::Rewrite));
+    let modes = [mode(first), rewrite, mode(last)];
+    // The strictest says what becomes of a name that cannot be computed.
+    let strictest = modes.iter().copied().max_by_key(|mode| *mode as u8).unwrap_or(Mode::Disabled);
+    let Some(question) = Question::of(strictest) else { return Ok(()) };
     let objects = Paths::one(path);
     let about = About { objects: Some(&objects), ..About::default() };
-    let ask = |op, name: Name<'_>| question.ask(&about, &Request::Path { op, path: name });
     question.finish(path.with_name(Slash::IfDirectory, |name| {
-        if rewrite != Mode::Disabled && snapshot::read().is_rewrite_denied(name) {
-            ask(PathOp::Rewrite, name)?;
+        let protected = rewrite != Mode::Disabled && snapshot::read().is_rewrite_denied(name);
+        let [first_mode, _, last_mode] = modes;
+        for (op, asked) in [
+            (first, first_mode != Mode::Disabled),
+            (Some(PathOp::Rewrite), protected),
+            (last, last_mode != Mode::Disabled),
+        ] {
+            if let Some(op) = op.filter(|_| asked) {
+                question.ask(&about, &Request::Path { op, path: name })?;
+            }
         }
-        match op {
-            Some(op) if open != Mode::Disabled => ask(op, name),
-            _ => Ok(()),
-        }
+        Ok(())
     }))
 }
 
@@ -107,7 +110,7 @@ pub(crate) fn fcntl(file: &File<'_>, command: u32, argument: usize) -> Result {
     if !ask::is_active() || !path.has_mount() {
         return Ok(());
     }
-    asked_by_name(&path, true, None)
+    in_order(&path, None, true, None)
 }
 
 /// ioctl, and what io_uring passes to a driver.

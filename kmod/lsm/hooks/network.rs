@@ -38,15 +38,25 @@ pub(crate) fn create(family: u32, kind: u32, kernel: bool) -> Result {
 
 /// The socket is there: packets for it are judged for the task that made it.
 pub(crate) fn created(sock: &Sock) {
-    if matches!(sock.kind(), Some(Kind::Datagram | Kind::Raw)) {
-        own(sock);
+    if let Some(kind @ (Kind::Datagram | Kind::Raw)) = sock.kind() {
+        own(sock, arrival(kind));
     }
 }
 
-/// From now on packets are judged for the calling task.
-fn own(sock: &Sock) {
+/// What a packet for such a socket is asked as.
+const fn arrival(kind: Kind) -> NetworkOp {
+    match kind {
+        Kind::Raw => NetworkOp::RawConnect,
+        Kind::Stream | Kind::Datagram => NetworkOp::UdpConnect,
+    }
+}
+
+/// From now on packets are judged for the calling task. Who the task is does not matter while its domain does not ask.
+fn own(sock: &Sock, op: NetworkOp) {
     let domain = exec::current_domain(&snapshot::read());
-    sock.set_owner(domain, &task::info());
+    if ask::mode(Operation::Network(op).item()) != Mode::Disabled || sock.owner().0 != domain {
+        sock.set_owner(domain, &task::info());
+    }
 }
 
 fn check(op: NetworkOp, address: Address, port: u16) -> Result {
@@ -131,8 +141,8 @@ pub(crate) fn receive(sock: &Sock) -> Result {
     }
     match sock.kind() {
         Some(Kind::Stream) => stands(sock),
-        Some(Kind::Datagram | Kind::Raw) => {
-            own(sock);
+        Some(kind @ (Kind::Datagram | Kind::Raw)) => {
+            own(sock, arrival(kind));
             if sock.owes_error() {
                 return Err(Errno::NoMem);
             }
@@ -152,13 +162,12 @@ fn stands(sock: &Sock) -> Result {
 
 /// accept(2) has got a connection. Must not sleep.
 pub(crate) fn accepted(sock: &Sock) {
-    if sock.kind() != Some(Kind::Stream)
-        || ask::mode(Operation::Network(NetworkOp::TcpAccept).item()) == Mode::Disabled
-    {
+    let mode = ask::mode(Operation::Network(NetworkOp::TcpAccept).item());
+    if mode == Mode::Disabled || sock.kind() != Some(Kind::Stream) {
         return;
     }
     if let Some((address, port)) = sock.peer() {
-        deferred::accepted(sock.clone(), address, port);
+        deferred::accepted(sock.clone(), mode, address, port);
     }
 }
 
@@ -167,15 +176,11 @@ pub(crate) fn arrived(sock: &Sock, packet: &Packet<'_>) -> Result {
     if !ask::is_active() {
         return Ok(());
     }
-    let (op, raw) = match sock.kind() {
-        Some(Kind::Datagram) => (NetworkOp::UdpConnect, false),
-        Some(Kind::Raw) => (NetworkOp::RawConnect, true),
-        _ => return Ok(()),
-    };
+    let Some(kind @ (Kind::Datagram | Kind::Raw)) = sock.kind() else { return Ok(()) };
     let Some((address, port)) = sock.source(packet) else { return Ok(()) };
-    let port = if raw { sock.protocol() } else { port };
+    let port = if kind == Kind::Raw { sock.protocol() } else { port };
     let (domain, task) = sock.owner();
-    let answer = deferred::answer_for(domain, &task, What::Network { op, address, port });
+    let answer = deferred::answer_for(domain, &task, What::Network { op: arrival(kind), address, port });
     if answer.is_err() {
         sock.refuse_packet();
     }

@@ -43,7 +43,6 @@ extern "C" {
     fn sekisho_say(error: bool, request: *const u8, request_size: u32, who: *const u8, who_size: u32);
     pub(super) fn sekisho_find_task(pid: u32, global: bool) -> *mut RawTask;
     pub(super) fn sekisho_put_task(task: *mut RawTask);
-    pub(super) fn sekisho_other_task_info(task: *mut RawTask, info: *mut sekisho_core::task::Task);
     pub(super) fn sekisho_other_exe_file(task: *mut RawTask) -> *mut c_void;
 }
 

@@ -5,7 +5,7 @@
 //! The task may run, change its domain and end meanwhile; a reference keeps its structure and with it the blob, and the blob
 //! is atomics. What is read is true for one moment, as every answer about another process is.
 
-use super::files::{sekisho_find_task, sekisho_other_exe_file, sekisho_other_task_info, sekisho_put_task};
+use super::files::{sekisho_find_task, sekisho_other_exe_file, sekisho_put_task};
 use super::path::{Path, Slash};
 use super::shims;
 use super::task::Blob;
@@ -51,7 +51,7 @@ impl Process {
     pub(crate) fn info(&self) -> Task {
         let mut task = Task::default();
         // SAFETY: By the invariant; `struct sekisho_task_info` has the layout of `Task` (sys/task.rs).
-        unsafe { sekisho_other_task_info(self.0.as_ptr(), &mut task) };
+        unsafe { shims::sekisho_other_task_info(self.0.as_ptr(), &mut task) };
         task.state = self.blob().state();
         task.execute_handler = self.blob().is_execute_handler();
         task

@@ -124,6 +124,7 @@ extern "C" {
     pub(super) fn sekisho_in_execve() -> bool;
     pub(super) fn sekisho_task_in_execve(task: *const c_void) -> bool;
     pub(super) fn sekisho_task_info(info: *mut Task);
+    pub(super) fn sekisho_other_task_info(task: *mut c_void, info: *mut Task);
     pub(super) fn sekisho_global_pid() -> u32;
     pub(super) fn sekisho_has_mknod() -> bool;
     pub(super) fn sekisho_is_user_task() -> bool;
