@@ -164,17 +164,14 @@ pub fn run() {
         {
             refresh();
             set_domain(&name, profile, lines);
-            let output = Command::new(PROGRAM).arg(call).env(VARIABLE, kind).output();
-            let (code, text) = match output {
-                Ok(output) => (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()),
-                Err(e) => (None, e.to_string()),
-            };
+            let (code, text) = attempt(call, kind);
             println!("# {}", text.trim());
             tap.same(&format!("{kind}: {call}"), code, Some(0));
         }
         kernel::records("grant_log");
         kernel::records("reject_log");
     }
+    nothing_more(&mut tap, &name);
     programs(&mut tap, &name);
     writing(&mut tap);
     kernel::delete_domain(&name);
@@ -182,6 +179,33 @@ pub fn run() {
     tap.same("one snapshot is left", kernel::settle("snapshots", 1), 1);
     leaks(&mut tap);
     tap.finish();
+}
+
+/// Starts the child for one call: its exit code and what it says.
+fn attempt(call: &str, kind: &str) -> (Option<i32>, String) {
+    match Command::new(PROGRAM).arg(call).env(VARIABLE, kind).output() {
+        Ok(output) => (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()),
+        Err(e) => (None, e.to_string()),
+    }
+}
+
+/// A call that is granted and not recorded makes as many allocations as one in a domain that does not ask.
+fn nothing_more(tap: &mut Tap, name: &str) {
+    let base = "allow_read/write /proc/self/task/\\$/fail-nth";
+    for (call, lines, _) in CALLS {
+        // The others can be made only once, and fail in different places afterwards.
+        if !matches!(call, "open" | "truncate" | "chmod" | "chown" | "signal") {
+            continue;
+        }
+        let granted: Vec<&str> = [base].iter().chain(lines).copied().collect();
+        let count = |profile, lines: &[&str]| {
+            refresh();
+            set_domain(name, profile, lines);
+            attempt(call, "counted").1.matches(',').count()
+        };
+        let (asked, not_asked) = (count(4, &granted), count(0, &[]));
+        tap.same(&format!("{call}: allocations of an answer that allows"), asked, not_asked);
+    }
 }
 
 /// execve: the allocations of a process that is about to become another program.

@@ -6,9 +6,8 @@ use guest::op::Op;
 use guest::subject::{Subject, EPERM};
 use guest::tap::Tap;
 
-use super::domain_of;
-use super::network::{bind, family, loopback, policy, port, said, socket, DATAGRAM, INET, INET6, RAW};
-use super::table::{acls, drain, requests, with_subject, Table};
+use super::network::{bind, family, policy, port, said, socket, with_peer, DATAGRAM, INET, INET6, RAW};
+use super::table::{acls, drain, requests, Table};
 
 const PROGRAM: &str = "/tmp/x/datagrams";
 const PEER: &str = "/tmp/x/sender";
@@ -19,23 +18,14 @@ const EAGAIN: i32 = 11;
 
 pub fn run(tap: &mut Tap) {
     tap.topic("datagrams");
-    if let Err(e) = loopback() {
-        return tap.check("the loopback device is up", false, || e);
-    }
-    let peer_domain = domain_of(PEER);
-    with_subject(tap, PROGRAM, |tap, table| {
-        set_domain(&peer_domain, 0, &[]);
-        let Ok(mut peer) = Subject::start(PEER) else {
-            return tap.check("the peer starts", false, || PEER.into());
-        };
+    with_peer(tap, PROGRAM, PEER, |tap, table, peer| {
         for ip in ["127.0.0.1", "[::1]"] {
-            datagrams(tap, table, &mut peer, ip);
-            receiving(tap, table, &mut peer, ip);
+            datagrams(tap, table, peer, ip);
+            receiving(tap, table, peer, ip);
         }
-        raw(tap, table, &mut peer);
-        mapped(tap, table, &mut peer);
+        raw(tap, table, peer);
+        mapped(tap, table, peer);
     });
-    guest::kernel::delete_domain(&peer_domain);
 }
 
 /// sendmmsg judges each message; a connected socket is free.

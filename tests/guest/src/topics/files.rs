@@ -10,27 +10,15 @@ use guest::op::Op;
 use guest::subject::{Subject, EPERM};
 use guest::tap::Tap;
 
+use super::flags::{open, APPEND, CREAT, EXCL, RDONLY, RDWR, TRUNC, WRONLY};
 use super::{domain_of, fresh_work};
 
 const PROGRAM: &str = "/tmp/x/files";
-
-/// Flags of open(2), the same on arm, arm64 and x86_64.
-const RDONLY: i32 = 0;
-const WRONLY: i32 = 1;
-const RDWR: i32 = 2;
-const CREAT: i32 = 0o100;
-const EXCL: i32 = 0o200;
-const TRUNC: i32 = 0o1000;
-const APPEND: i32 = 0o2000;
 
 struct Case {
     name: &'static str,
     op: Op,
     needs: &'static [&'static str],
-}
-
-fn open(path: &str, flags: i32, mode: u32) -> Op {
-    Op::Open(path.into(), flags, mode)
 }
 
 fn cases() -> Vec<Case> {

@@ -16,6 +16,7 @@ mod everything;
 mod exec;
 mod files;
 mod files_poll;
+mod flags;
 mod garbage;
 mod handlers;
 mod interface;

@@ -26,29 +26,41 @@ const REFUSED: i32 = 111;
 
 pub fn run(tap: &mut Tap) {
     tap.topic("network");
-    if let Err(e) = loopback() {
-        return tap.check("the loopback device is up", false, || e);
-    }
-    let peer_domain = domain_of(PEER);
-    with_subject(tap, PROGRAM, |tap, table| {
-        set_domain(&peer_domain, 0, &[]);
-        let Ok(mut peer) = Subject::start(PEER) else {
-            return tap.check("the peer starts", false, || PEER.into());
-        };
+    with_peer(tap, PROGRAM, PEER, |tap, table, peer| {
         table.all(tap, &calls());
         addresses(tap, table);
         for ip in ["127.0.0.1", "[::1]"] {
-            connecting(tap, table, &mut peer, ip);
-            accepting(tap, table, &mut peer, ip);
+            connecting(tap, table, peer, ip);
+            accepting(tap, table, peer, ip);
         }
         unchecked(tap, table);
+        autobind(tap);
+    });
+}
+
+/// A subject that is judged, and one in a disabled domain that it talks with.
+pub fn with_peer(
+    tap: &mut Tap,
+    program: &str,
+    peer: &str,
+    then: impl FnOnce(&mut Tap, &mut Table, &mut Subject),
+) {
+    if let Err(e) = loopback() {
+        return tap.check("the loopback device is up", false, || e);
+    }
+    let peer_domain = domain_of(peer);
+    with_subject(tap, program, |tap, table| {
+        set_domain(&peer_domain, 0, &[]);
+        match Subject::start(peer) {
+            Ok(mut peer) => then(tap, table, &mut peer),
+            Err(e) => tap.check("the peer starts", false, || e.to_string()),
+        }
     });
     guest::kernel::delete_domain(&peer_domain);
-    autobind(tap);
 }
 
 /// Brings the loopback device up, with the busybox that every image has.
-pub fn loopback() -> Result<(), String> {
+fn loopback() -> Result<(), String> {
     let status = std::process::Command::new("/bin/busybox").args(["ifconfig", "lo", "up"]).status();
     guest::kernel::delete_domain(&domain_of("/bin/busybox"));
     match status {
