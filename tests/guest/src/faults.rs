@@ -199,12 +199,20 @@ fn nothing_more(tap: &mut Tap, name: &str) {
         }
         let granted: Vec<&str> = [base].iter().chain(lines).copied().collect();
         let count = |profile, lines: &[&str]| {
-            refresh();
             set_domain(name, profile, lines);
-            attempt(call, "counted").1.matches(',').count()
+            let once = |_| {
+                refresh();
+                attempt(call, "counted").1.matches(',').count()
+            };
+            // Now and then the kernel's allocator asks for a page of its own; the least is what the call needs.
+            (0..4).map(once).min()
         };
         let (asked, not_asked) = (count(4, &granted), count(0, &[]));
-        tap.same(&format!("{call}: allocations of an answer that allows"), asked, not_asked);
+        tap.check(
+            &format!("{call}: an answer that allows makes no allocation"),
+            asked.is_some() && asked <= not_asked,
+            || format!("{asked:?} instead of {not_asked:?}"),
+        );
     }
 }
 
