@@ -19,7 +19,7 @@ use crate::sys::task::{self, Blob};
 use crate::sys::NoFs;
 use crate::{stats, Errno, Result};
 use sekisho_core::engine::{self, Decision};
-use sekisho_core::facts::Facts;
+use sekisho_core::facts::{beginning, Facts};
 use sekisho_core::item::Item;
 use sekisho_core::mem::Vec;
 use sekisho_core::name::{encode, Name};
@@ -322,7 +322,7 @@ impl Execution<'_> {
             Err(error) => return question.failed(error),
         };
         while let Some(text) = strings.next() {
-            let (name, _) = split(text);
+            let (name, _) = split(beginning(text));
             if !name.as_bytes().is_empty() {
                 question.ask(&about, &Request::Env { name })?;
             }

@@ -11,8 +11,9 @@ use core::ffi::c_ulong;
 use sekisho_core::facts::Arguments;
 use sekisho_core::name::{encode, Name};
 
-/// Strings are cut where their encoded form reaches this length; a unit is never split (reference 1.6).
-const CUT: usize = 4086;
+/// A string whose encoded form reaches this length is in no record, and what else looks at it sees less (reference 1.6, 11.2):
+/// what follows is not kept. A unit is never split.
+const KEPT: usize = 8160;
 /// Smallest page of any architecture: what is copied at once lies in one page.
 const PAGE: c_ulong = 4096;
 
@@ -181,7 +182,7 @@ impl<'a> Strings<'a> {
             match self.byte() {
                 None => return None,
                 Some(0) => break,
-                Some(byte) if used < CUT => {
+                Some(byte) if used < KEPT => {
                     let room = self.text.bytes().get_mut(used..)?;
                     used = used.wrapping_add(encode(&[byte], room)?.as_bytes().len());
                 }

@@ -63,12 +63,14 @@ const BROKEN: [Broken; 4] = [
 pub fn run(arch: Arch, variant: Variant, modules: &str) -> Result<()> {
     let kernel = kernel::build(arch, variant)?;
     let initrd = image::build(arch, Flavour::Test)?;
+    // The stacks in the reports of the data race detector are printed as warnings.
+    let loglevel = if variant == Variant::Kcsan { 5 } else { 4 };
     let boot = |name: &str, options: &str| qemu::Boot {
         arch,
         name: name.into(),
         kernel: kernel.clone(),
         initrd: initrd.clone(),
-        cmdline: format!("loglevel=4 lsm={modules} rdinit=/sbin/sekisho-init {options}"),
+        cmdline: format!("loglevel={loglevel} lsm={modules} rdinit=/sbin/sekisho-init {options}"),
         disk: None,
         timeout: if variant == Variant::Full { TIMEOUT } else { SLOW },
         reboots: false,
@@ -115,6 +117,9 @@ fn judge(boot: &qemu::Boot, arch: Arch) -> Result<()> {
         }
     })?;
     let count = tap.judge()?;
+    if outcome.foreign_races > 0 {
+        println!("{arch}: the kernel reported {} data races, none of Sekisho's", outcome.foreign_races);
+    }
     println!(
         "{arch}: {count} {} passed ({:.1} s); console: {}",
         boot.name,

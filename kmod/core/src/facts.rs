@@ -158,7 +158,8 @@ pub trait Objects {
 
 /// The program that an `execve` in progress starts.
 ///
-/// Strings are encoded, and cut where the encoded length reaches 4086 bytes (reference 1.6).
+/// Strings are encoded and whole, as a record shows them; they may be cut behind the 8160 bytes that a record has for all of
+/// them (reference 11.2). Whatever else looks at them sees their beginning: [`beginning`], [`variable`].
 pub trait Arguments {
     /// Number of arguments.
     fn argc(&self) -> u64;
@@ -183,6 +184,21 @@ pub trait Arguments {
     fn is_unreadable(&self) -> bool {
         false
     }
+}
+
+/// An argument or environment string is looked at until its encoded length reaches this (reference 1.6).
+const LOOKED_AT: usize = 4086;
+
+/// What conditions, learning and the check of the environment see of a string: a unit is never split, so up to 4089 bytes.
+pub fn beginning(text: Name<'_>) -> Name<'_> {
+    text.cut(LOOKED_AT)
+}
+
+/// The same of an environment string that is split at its first `=`. One whose `=` is not seen has no value.
+pub fn variable<'a>(name: Name<'a>, value: Option<Name<'a>>) -> (Name<'a>, Option<Name<'a>>) {
+    let left = LOOKED_AT.saturating_sub(name.as_bytes().len());
+    let value = value.filter(|_| left > 0).map(|value| value.cut(left.saturating_sub(1)));
+    (beginning(name), value)
 }
 
 /// Everything that a decision may know beside the request.
@@ -212,6 +228,7 @@ impl<'a> Facts<'a> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
 
     struct OnlyPath1;
@@ -242,6 +259,40 @@ mod tests {
         assert_eq!(facts.attribute(Object::Path2, Attribute::Uid), None);
         let values = Attribute::ALL.map(|attribute| facts.attribute(Object::Path1, attribute).unwrap());
         assert_eq!(values, [1, 2, 1 << 40, 4, 5, 0o4755, 0o100_000, 7, 8]);
+    }
+
+    #[test]
+    fn beginnings() {
+        let raw = |length: usize, end: &str| [std::vec![b'a'; length].as_slice(), end.as_bytes()].concat();
+        // How many bytes are seen of a string of so many letters and an end.
+        for (letters, end, seen) in [
+            (10, "\\040", 14),
+            (4086, "", 4086),
+            (4086, "b", 4086),
+            (9000, "", 4086),
+            (4085, "\\040b", 4089),
+            (4086, "\\040", 4086),
+            (4084, "\\\\b", 4086),
+            (4085, "\\\\b", 4087),
+        ] {
+            let text = raw(letters, end);
+            assert_eq!(beginning(Name::new(&text).unwrap()).as_bytes(), &text[..seen], "{letters} {end}");
+        }
+        // Lengths of a name and its value: `NAME=VALUE` is cut as one string.
+        for (name, value, seen) in [
+            (4, 9000, (4, Some(4081))),
+            (4, 4081, (4, Some(4081))),
+            (4084, 5, (4084, Some(1))),
+            (4085, 5, (4085, Some(0))),
+            (4086, 5, (4086, None)),
+            (5000, 5, (4086, None)),
+        ] {
+            let (name, value) = (raw(name, ""), raw(value, ""));
+            let (name, value) = variable(Name::new(&name).unwrap(), Name::new(&value));
+            assert_eq!((name.as_bytes().len(), value.map(|value| value.as_bytes().len())), seen);
+        }
+        let bare = raw(5000, "");
+        assert!(variable(Name::new(&bare).unwrap(), None) == (Name::new(&bare[..4086]).unwrap(), None));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::address::{port_number, AddressRange};
 use crate::condition::ConditionLine;
 use crate::domain::DomainId;
 use crate::edit::Edit;
-use crate::facts::Facts;
+use crate::facts::{beginning, Facts};
 use crate::mem::{OutOfMemory, Vec};
 use crate::name::Name;
 use crate::number::{Number, NumberRange};
@@ -169,7 +169,9 @@ fn condition(
             }
             if preferences.learn_argv0 && exec.argc() > 0 {
                 let mut result = Ok(());
-                exec.argv(0, &mut |argument| result = quoted(&mut text, b" exec.argv[0]=", argument));
+                exec.argv(0, &mut |argument| {
+                    result = quoted(&mut text, b" exec.argv[0]=", beginning(argument));
+                });
                 result?;
             }
         }

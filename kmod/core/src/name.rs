@@ -37,6 +37,21 @@ impl<'a> Name<'a> {
         self.0
     }
 
+    /// The units that begin before byte `length`: all, or so many that one more would begin there or behind it.
+    pub(crate) fn cut(self, length: usize) -> Name<'a> {
+        if self.0.len() <= length {
+            return self;
+        }
+        let mut rest = self.0;
+        let mut used = 0;
+        while used < length {
+            let Some((_, tail)) = next_element(rest) else { return self };
+            rest = tail;
+            used = self.0.len().saturating_sub(rest.len());
+        }
+        self.0.get(..used).map_or(self, Name)
+    }
+
     /// Whether this names a directory: only these end in `/` (reference 1.7).
     pub fn is_dir(self) -> bool {
         self.0.last() == Some(&b'/')

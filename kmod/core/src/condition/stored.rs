@@ -2,7 +2,7 @@
 //! A condition as the policy keeps it: words checked, groups looked up, ready to be evaluated (reference 5.4).
 
 use super::{operator, print_assignments, ConditionLine, Keyword, Operand, TaskField, TestLine};
-use crate::facts::{Arguments, Attribute, Facts};
+use crate::facts::{beginning, variable, Arguments, Attribute, Facts};
 use crate::group::{GroupId, GroupKind};
 use crate::hash;
 use crate::mem::{Box, OutOfMemory, Vec};
@@ -503,7 +503,7 @@ fn name_is(subject: Subject, negated: bool, wanted: &Wanted, facts: &Facts<'_>, 
 #[inline(never)]
 fn argument_is(exec: &dyn Arguments, index: u64, negated: bool, wanted: &Pattern) -> bool {
     let mut equal = false;
-    exec.argv(index, &mut |argument| equal = pattern::matches(argument, wanted));
+    exec.argv(index, &mut |argument| equal = pattern::matches(beginning(argument), wanted));
     equal != negated && !exec.is_unreadable()
 }
 
@@ -512,7 +512,8 @@ fn argument_is(exec: &dyn Arguments, index: u64, negated: bool, wanted: &Pattern
 fn variable_is(exec: &dyn Arguments, name: &Pattern, negated: bool, wanted: Option<&Pattern>) -> bool {
     let mut found = false;
     let mut agree = true;
-    exec.envp(&mut |variable, value| {
+    exec.envp(&mut |whole_name, whole_value| {
+        let (variable, value) = variable(whole_name, whole_value);
         let Some(value) = value else {
             return; // Without `=` it is no variable.
         };

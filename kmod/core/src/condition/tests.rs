@@ -551,3 +551,46 @@ fn the_tests_can_be_read() {
         .collect();
     assert_eq!(kinds, ["number", "target"]);
 }
+
+/// A program with one long argument and one long variable.
+struct Long(std::vec::Vec<u8>);
+
+impl Arguments for Long {
+    fn argc(&self) -> u64 {
+        1
+    }
+
+    fn envc(&self) -> u64 {
+        1
+    }
+
+    fn realpath(&self) -> Option<Name<'_>> {
+        None
+    }
+
+    fn argv(&self, index: u64, visit: &mut dyn FnMut(Name<'_>)) -> bool {
+        index == 0 && Name::new(&self.0).map(visit).is_some()
+    }
+
+    fn envp(&self, visit: &mut dyn FnMut(Name<'_>, Option<Name<'_>>)) {
+        visit(name("V"), Name::new(&self.0));
+    }
+}
+
+/// Reference 1.6: conditions see the beginning of a long string.
+#[test]
+fn long_strings() {
+    let task = task();
+    let program = Long(std::vec![b'a'; 5000]);
+    let facts = Facts { exec: Some(&program), ..Facts::new(&task) };
+    let seen = |length: usize| "a".repeat(length);
+    for (test, expected) in [
+        (std::format!("exec.argv[0]=\"{}\"", seen(4086)), true),
+        (std::format!("exec.argv[0]=\"{}\"", seen(5000)), false),
+        (std::format!("exec.envp[\"V\"]=\"{}\"", seen(4084)), true),
+        (std::format!("exec.envp[\"V\"]=\"{}\"", seen(5000)), false),
+        (std::format!("exec.envp[\"V\"]!=\"{}\"", seen(4084)), false),
+    ] {
+        assert_eq!(is_true(&test, &facts), expected, "{}", &test[..20]);
+    }
+}

@@ -4,7 +4,7 @@
 use super::decide::path_group_matches;
 use super::pattern::matches;
 use crate::condition::{Condition, FileType, Keyword, Permission, Subject, TaskField, Test, Value, Wanted};
-use crate::facts::{Arguments, Attribute, Attributes, Facts};
+use crate::facts::{beginning, variable, Arguments, Attribute, Attributes, Facts};
 use crate::name::Name;
 use crate::policy::Policy;
 use crate::task::Task;
@@ -98,7 +98,7 @@ fn name_test(policy: &Policy, facts: &Facts<'_>, subject: Subject, negated: bool
 /// available ([`Arguments::is_unreadable`]).
 fn argument_test(exec: &dyn Arguments, index: u64, negated: bool, wanted: &[u8]) -> bool {
     let mut matched = false;
-    let exists = exec.argv(index, &mut |argument| matched = matches(argument, wanted));
+    let exists = exec.argv(index, &mut |argument| matched = matches(beginning(argument), wanted));
     let result = match (exists, negated) {
         (true, false) => matched,
         (true, true) => !matched,
@@ -111,7 +111,8 @@ fn argument_test(exec: &dyn Arguments, index: u64, negated: bool, wanted: &[u8])
 /// Reference 5.4, `exec.envp["PAT"]`: every string with `=` whose name matches must satisfy the test.
 fn variable_test(exec: &dyn Arguments, name: &[u8], negated: bool, wanted: Option<&[u8]>) -> bool {
     let (mut found, mut satisfied) = (false, true);
-    exec.envp(&mut |variable, value| {
+    exec.envp(&mut |whole_name, whole_value| {
+        let (variable, value) = variable(whole_name, whole_value);
         let Some(value) = value else {
             return;
         };

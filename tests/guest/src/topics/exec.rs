@@ -310,6 +310,11 @@ fn record(tap: &mut Tap) {
     let [first, second, third] = ["a", "b", "c"].map(|letter| letter.repeat(4000));
     // A list that does not fit ends with dots (reference 11.2).
     let cut = format!(" argc=5 envc=2 argv[]={{ \"prog\" \"{first}\" \"{second}\" ... }} envp[]={{ \"SEKISHO_SUBJECT=1\" \"X=y\" }} }}\n");
+    let variables = "envp[]={ \"SEKISHO_SUBJECT=1\" \"X=y\" } }\n";
+    let long = "d".repeat(8000);
+    let whole = format!(" argc=2 envc=2 argv[]={{ \"prog\" \"{long}\" }} {variables}");
+    let longer = "d".repeat(9000);
+    let none = format!(" argc=2 envc=2 argv[]={{ \"prog\" ... }} {variables}");
     for (argv, envp, parts) in [
         (
             vec!["prog", "a b", "\\"],
@@ -319,6 +324,9 @@ fn record(tap: &mut Tap) {
         ),
         (vec![], vec![], " argv[]={ "),
         (vec!["prog", &first, &second, &third, "end"], vec!["X=y"], &cut),
+        // One string may fill the record, though conditions see only its beginning (reference 1.6).
+        (vec!["prog", &long], vec!["X=y"], &whole),
+        (vec!["prog", &longer], vec!["X=y"], &none),
     ] {
         tap.same("a refused execve", subject.errno(&exec_with(TARGET, &argv, &envp)), EPERM);
         let found = records("reject_log");
