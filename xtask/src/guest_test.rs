@@ -63,14 +63,13 @@ const BROKEN: [Broken; 4] = [
 pub fn run(arch: Arch, variant: Variant, modules: &str) -> Result<()> {
     let kernel = kernel::build(arch, variant)?;
     let initrd = image::build(arch, Flavour::Test)?;
-    // The stacks in the reports of the data race detector are printed as warnings.
-    let loglevel = if variant == Variant::Kcsan { 5 } else { 4 };
+    let level = variant.console_level();
     let boot = |name: &str, options: &str| qemu::Boot {
         arch,
         name: name.into(),
         kernel: kernel.clone(),
         initrd: initrd.clone(),
-        cmdline: format!("loglevel={loglevel} lsm={modules} rdinit=/sbin/sekisho-init {options}"),
+        cmdline: format!("loglevel={level} lsm={modules} rdinit=/sbin/sekisho-init {options}"),
         disk: None,
         timeout: if variant == Variant::Full { TIMEOUT } else { SLOW },
         reboots: false,
@@ -136,7 +135,10 @@ pub fn special(arch: Arch, variant: Variant, name: &str, options: &str, cpus: u3
         name: name.into(),
         kernel: kernel::build(arch, variant)?,
         initrd: image::build(arch, Flavour::Test)?,
-        cmdline: format!("loglevel=4 lsm=sekisho rdinit=/sbin/sekisho-init {TESTS} {options}"),
+        cmdline: format!(
+            "loglevel={} lsm=sekisho rdinit=/sbin/sekisho-init {TESTS} {options}",
+            variant.console_level()
+        ),
         disk: None,
         timeout: SLOW,
         reboots: false,

@@ -16,6 +16,7 @@ mod differential;
 mod frames;
 mod fuzz;
 mod guest_test;
+mod health;
 mod image;
 mod kernel;
 mod kernel_bench;

@@ -16,20 +16,7 @@ use anyhow::{bail, Context, Result};
 
 use crate::arch::Arch;
 use crate::cache;
-
-/// Text that only a broken kernel prints.
-const BROKEN: [&str; 7] = [
-    "Kernel panic",
-    "BUG:",
-    "Oops",
-    "WARNING:",
-    "Internal error:",
-    "Unable to handle kernel",
-    "possible recursive locking",
-];
-
-/// Title of a report of the data race detector (Linux kernel/kcsan/report.c).
-const RACE: &str = "BUG: KCSAN";
+use crate::health::Health;
 
 /// One boot.
 pub struct Boot {
@@ -100,9 +87,9 @@ impl Boot {
                 }
             }
         }
-        if let Some(line) = health.broken {
+        if let Some(trouble) = health.trouble() {
             bail!(
-                "the kernel on {} is broken: {line}\nthe whole console is in {}",
+                "the kernel on {} is broken: {trouble}\nthe whole console is in {}",
                 self.arch.board_name(),
                 log.display()
             );
@@ -144,37 +131,6 @@ impl Boot {
         }
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(qemu)
-    }
-}
-
-/// What the console says about the kernel.
-#[derive(Default)]
-struct Health {
-    /// The first line that only a broken kernel prints.
-    broken: Option<String>,
-    /// The title of the data race whose report is being printed.
-    race: Option<String>,
-    foreign_races: usize,
-}
-
-impl Health {
-    /// A data race counts when Sekisho is on one of its two stacks: mainline has races of its own. Its report goes from the
-    /// title to a line of `=`; the lines of a stack begin with a blank.
-    fn read(&mut self, line: &str) {
-        if line.contains(RACE) {
-            self.race = Some(line.to_owned());
-            self.foreign_races += 1;
-        } else if self.race.is_none() && BROKEN.iter().any(|text| line.contains(text)) {
-            self.broken.get_or_insert_with(|| line.to_owned());
-        }
-        let Some(title) = &self.race else { return };
-        let text = line.split_once("] ").map_or(line, |(_, text)| text);
-        if text.contains("sekisho") && (text.starts_with(' ') || text.contains(RACE)) {
-            self.broken.get_or_insert_with(|| format!("{title}: {}", text.trim()));
-        }
-        if text.starts_with("=====") {
-            self.race = None;
-        }
     }
 }
 
@@ -255,29 +211,6 @@ pub fn fresh_disk(path: &Path, mib: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn health(console: &str) -> Health {
-        let mut health = Health::default();
-        console.lines().for_each(|line| health.read(line));
-        health
-    }
-
-    #[test]
-    fn races_of_others_do_not_count() {
-        let foreign = health(
-            "[    1.5] BUG: KCSAN: data-race in a / b\n[    1.5] \n[    1.5] read to 0x1 by task 1 on cpu 0:\n[    1.5]  a+0x1\n\
-             [    1.5] CPU: 0 UID: 0 PID: 1 Comm: sekisho-init\n[    1.5] ==========\nok 1 - sekisho",
-        );
-        assert_eq!((foreign.broken, foreign.race, foreign.foreign_races), (None, None, 1));
-        let own = health(
-            "[    1.5] BUG: KCSAN: data-race in a / b\n[    1.5]  c+0x1\n[    1.5]  sekisho_path_name+0x1",
-        );
-        assert_eq!(own.broken.unwrap(), "[    1.5] BUG: KCSAN: data-race in a / b: sekisho_path_name+0x1");
-        assert!(health("BUG: KCSAN: data-race in sekisho_free / b").broken.is_some());
-        assert!(health("[    1.5] BUG: sleeping function called").broken.is_some());
-        let after = health("BUG: KCSAN: data-race in a / b\n======\nWARNING: CPU: 0");
-        assert_eq!(after.broken.unwrap(), "WARNING: CPU: 0");
-    }
 
     #[test]
     fn terminal_commands_are_left_out() {
