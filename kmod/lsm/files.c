@@ -277,8 +277,12 @@ bool sekisho_may_say(void)
 	return __ratelimit(&limit);
 }
 
+/* A line of the kernel's log has 1 KiB, and vsnprintf() warns about strings that are longer than 32 KiB. */
 void sekisho_say(bool error, const u8 *request, u32 request_size, const u8 *who, u32 who_size)
 {
-	pr_warn("%s: Access %.*s denied for %.*s\n", error ? "ERROR" : "WARNING", (int)request_size, request,
-		(int)who_size, who);
+	const u32 most = 480;
+
+	pr_warn("%s: Access %.*s%s denied for %.*s%s\n", error ? "ERROR" : "WARNING",
+		(int)min(request_size, most), request, request_size > most ? "..." : "",
+		(int)min(who_size, most), who, who_size > most ? "..." : "");
 }

@@ -17,10 +17,11 @@ const RACE: &str = "BUG: KCSAN";
 
 /// Functions whose races are mainline's also when Sekisho calls them, by any of their names in a report.
 ///
-/// `ktime_get_real_seconds` reads the second of the clock without a lock, on purpose (Linux kernel/time/timekeeping.c).
-const KNOWN_RACES: [&str; 1] = ["ktime_get_real_seconds"];
+/// The clock's `ktime_get_real_seconds` and `ktime_get_mono_fast_ns` read without a lock, on purpose (Linux
+/// kernel/time/timekeeping.c).
+const KNOWN_RACES: [&str; 2] = ["ktime_get_real_seconds", "ktime_get_mono_fast_ns"];
 
-/// How Sekisho's own message about a denied access begins (kmod/lsm/sys/files.rs); shown on a console of level 5.
+/// How Sekisho's own message about a denied access begins (kmod/lsm/files.c).
 const VERBOSE: &str = "sekisho: WARNING:";
 
 /// Reads a console line by line.

@@ -40,14 +40,6 @@ impl Variant {
         }
     }
 
-    /// The kernel's `loglevel=` in tests: errors are shown. The stacks in the reports of the data race detector are warnings.
-    pub const fn console_level(self) -> u32 {
-        match self {
-            Self::Kcsan => 5,
-            _ => 4,
-        }
-    }
-
     /// What is put on top of tinyconfig, in this order; a later line replaces an earlier one.
     pub fn fragments(self, arch: Arch) -> Vec<PathBuf> {
         let boards = cache::root_of_project().join("board-configs");
