@@ -18,8 +18,9 @@ const RACE: &str = "BUG: KCSAN";
 /// Functions whose races are mainline's also when Sekisho calls them, by any of their names in a report.
 ///
 /// The clock's `ktime_get_real_seconds` and `ktime_get_mono_fast_ns` read without a lock, on purpose (Linux
-/// kernel/time/timekeeping.c).
-const KNOWN_RACES: [&str; 2] = ["ktime_get_real_seconds", "ktime_get_mono_fast_ns"];
+/// kernel/time/timekeeping.c). `sekisho_nofs_enter` and `_leave` are memalloc_nofs_save() and its opposite, which change the
+/// task's own flags, and interrupts look at those (Linux include/linux/sched/mm.h).
+const KNOWN_RACES: [&str; 3] = ["ktime_get_real_seconds", "ktime_get_mono_fast_ns", "sekisho_nofs_"];
 
 /// How Sekisho's own message about a denied access begins (kmod/lsm/files.c).
 const VERBOSE: &str = "sekisho: WARNING:";

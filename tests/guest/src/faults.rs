@@ -127,7 +127,7 @@ pub fn child(kind: &str) -> i32 {
         "denied" if results.contains(&0) => 1,
         "denied" if last != EPERM => 2,
         // Some calls can be made only once, so it need not be the last one.
-        "granted" | "learned" if !results.contains(&0) => 3,
+        "granted" | "learned" | "counted" if !results.contains(&0) => 3,
         _ => 0,
     }
 }
@@ -202,16 +202,29 @@ fn nothing_more(tap: &mut Tap, name: &str) {
             set_domain(name, profile, lines);
             let once = |_| {
                 refresh();
-                attempt(call, "counted").1.matches(',').count()
+                let (code, text) = attempt(call, "counted");
+                // Who could not try has counted nothing.
+                if code == Some(0) {
+                    text.matches(',').count()
+                } else {
+                    usize::MAX
+                }
             };
-            // Now and then the kernel's allocator asks for a page of its own; the least is what the call needs.
-            (0..4).map(once).min()
+            (0..4).map(once).min().unwrap_or(usize::MAX)
         };
-        let (asked, not_asked) = (count(4, &granted), count(0, &[]));
+        // Now and then the kernel's allocator asks for a page of its own; the least is what the call needs.
+        let (mut asked, mut not_asked) = (usize::MAX, usize::MAX);
+        for _ in 0..6 {
+            asked = asked.min(count(4, &granted));
+            not_asked = not_asked.min(count(0, &[]));
+            if asked <= not_asked {
+                break;
+            }
+        }
         tap.check(
             &format!("{call}: an answer that allows makes no allocation"),
-            asked.is_some() && asked <= not_asked,
-            || format!("{asked:?} instead of {not_asked:?}"),
+            asked <= not_asked && asked < usize::MAX,
+            || format!("{asked} instead of {not_asked}"),
         );
     }
 }
