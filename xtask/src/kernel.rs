@@ -137,6 +137,8 @@ fn configure(arch: Arch, variant: Variant, source: &Path, build: &Path) -> Resul
     if cache::is_fresh(&config, &inputs) {
         return Ok(());
     }
+    // A configuration that is refused below must not pass for the last good one.
+    cache::forget(&config);
     cache::run_quietly(make(arch, source, build)?.args(["-s", "tinyconfig"]))?;
     fs::OpenOptions::new().append(true).open(&config)?.write_all(wanted.as_bytes())?;
     cache::run_quietly(make(arch, source, build)?.args(["-s", "olddefconfig"]))?;
