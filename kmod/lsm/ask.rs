@@ -7,9 +7,8 @@
 
 use crate::log::{self, Origin};
 use crate::query::{self, Asked, Verdict};
-use crate::sys::snapshot;
 use crate::sys::task::{Blob, Modes};
-use crate::sys::{task, NoFs};
+use crate::sys::{files, snapshot, task, NoFs};
 use crate::{coverage, exec, stats, Errno, Result};
 use core::sync::atomic::{AtomicU32, Ordering};
 use sekisho_core::engine::{self, decide, Decision};
@@ -188,10 +187,13 @@ pub(crate) fn answer_once(
     // What is granted and not recorded, most of all, needs neither preferences nor the time.
     let told = (!decision.granted || decision.log).then(|| {
         let (origin, preferences) = (Origin::now(), reader.preferences(decision.profile));
-        if log::wants(&decision, &preferences) {
-            if let Some(found) = reader.domain(domain) {
+        match reader.domain(domain) {
+            Some(found) if log::wants(&decision, &preferences) => {
                 log::decision(&origin, &decision, &preferences, facts, found.name(), request);
             }
+            Some(_) => {}
+            // A task in a domain that does not exist: a mistake of ours, and refused.
+            None => stats::FAIL_CLOSED.add(),
         }
         (origin, preferences)
     });
@@ -212,7 +214,7 @@ pub(crate) fn answer_once(
         preferences: &preferences,
         facts,
         domain,
-        may_sleep_penalty: patience == Patience::Penalty,
+        patience,
         retries,
     };
     match query::decide(&asked, request) {
@@ -240,8 +242,12 @@ pub(crate) fn learn(
         Ok(Learned::QuotaExceeded) => true,
         _ => return,
     };
-    if writer.publish(edit).is_ok() && full && decision.log {
+    if writer.publish(edit).is_ok() && full {
         if let Some(found) = writer.policy().domain(domain) {
+            files::warn(b"no more is learned, there are max_entry entries in", found.name());
+            if !decision.log {
+                return;
+            }
             let preferences = writer.policy().preferences(decision.profile);
             let text = b"quota_exceeded";
             log::event(

@@ -14,7 +14,7 @@ use crate::log::{self, Origin};
 use crate::sys::defer::{self, Head};
 use crate::sys::net::{Sock, Standing};
 use crate::sys::snapshot::{self, Reader};
-use crate::sys::task;
+use crate::sys::task::{self, Blob, Call};
 use crate::{ask, coverage, exec, stats, Errno, Result};
 use core::sync::atomic::{AtomicU32, Ordering};
 use sekisho_core::address::Address;
@@ -70,8 +70,10 @@ pub(crate) struct Deferred {
 enum Rest {
     /// The decision was made: record and learn.
     Decided { what: What, task: Task, origin: Origin, domain: DomainId, decision: Decision },
-    /// A connection was accepted: decide.
-    Accepted { sock: Sock, address: Address, port: u16 },
+    /// A connection was accepted, by accept(2) if `called`: decide.
+    Accepted { sock: Sock, address: Address, port: u16, called: bool },
+    /// The system call is over: the next one is asked for anew.
+    Asked,
 }
 
 impl What {
@@ -141,8 +143,9 @@ fn about(reader: &Reader, what: What, domain: DomainId, task: &Task, origin: Ori
         }
         decision
     });
-    let Some(decision) = decided else {
-        // A process in a domain that is not known: it fails closed.
+    let Some(decision) = decided.filter(|_| reader.domain(domain).is_some()) else {
+        // A process in a domain that does not exist, here or there: a mistake of ours, and refused.
+        stats::FAIL_CLOSED.add();
         let mode = engine::config(reader, domain, what.item()).mode;
         return Decision { mode, granted: false, log: false, profile: 0, set: [None; 3], entry: None };
     };
@@ -193,7 +196,9 @@ impl What {
 /// says what becomes of it (reference 0.3, step 3).
 pub(crate) fn accepted(sock: Sock, mode: Mode, address: Address, port: u16) {
     sock.set_standing(Standing::Undecided);
-    let rest = Rest::Accepted { sock: sock.clone(), address, port };
+    // On the way back the number of the call may be forgotten already (arm64, when a signal waits).
+    let called = Call::current() == Call::Accept;
+    let rest = Rest::Accepted { sock: sock.clone(), address, port, called };
     let left = defer::alloc(Deferred { head: Head::new(), rest }).map(defer::leave_to_task);
     if matches!(left, Some(true)) {
         return;
@@ -207,6 +212,19 @@ pub(crate) fn accepted(sock: Sock, mode: Mode, address: Address, port: u16) {
     }
 }
 
+/// Whether the system call under way is asked for the first time; `None` if that cannot be remembered until the call is over.
+pub(crate) fn first_in_call() -> Option<bool> {
+    let blob = Blob::current();
+    if blob.is_asked() {
+        return Some(false);
+    }
+    let asked = defer::alloc(Deferred { head: Head::new(), rest: Rest::Asked })?;
+    defer::leave_to_task(asked).then(|| {
+        blob.set_asked(true);
+        true
+    })
+}
+
 impl Deferred {
     /// Does what was left. Sleeps.
     pub(crate) fn run(self) {
@@ -215,7 +233,8 @@ impl Deferred {
                 finish(what, &task, &origin, domain, &decision);
                 WAITING.fetch_sub(1, Ordering::Relaxed);
             }
-            Rest::Accepted { sock, address, port } => decide_accepted(&sock, address, port),
+            Rest::Accepted { sock, address, port, called } => decide_accepted(&sock, address, port, called),
+            Rest::Asked => Blob::current().set_asked(false),
         }
     }
 }
@@ -263,7 +282,7 @@ fn copy_name(domain: DomainId) -> Option<sekisho_core::mem::Vec<u8>> {
     Some(name)
 }
 
-fn decide_accepted(sock: &Sock, address: Address, port: u16) {
+fn decide_accepted(sock: &Sock, address: Address, port: u16, called: bool) {
     let task = task::info();
     let facts = Facts::new(&task);
     let request = Request::Network { op: NetworkOp::TcpAccept, address, port };
@@ -274,7 +293,7 @@ fn decide_accepted(sock: &Sock, address: Address, port: u16) {
             Outcome::Again => retries = retries.wrapping_add(1),
             Outcome::Denied => {
                 sock.set_standing(Standing::Refused);
-                return sock.abort_accepted();
+                return sock.abort_accepted(called);
             }
         }
     }

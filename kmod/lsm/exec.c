@@ -95,7 +95,6 @@ struct file *sekisho_exe_file(void)
 	return current->mm ? get_mm_exe_file(current->mm) : NULL;
 }
 
-
 /* The file that is being executed. */
 const struct path *sekisho_bprm_path(const struct linux_binprm *bprm)
 {

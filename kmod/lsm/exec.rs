@@ -13,6 +13,7 @@ use crate::objects::Paths;
 use crate::program::{split, Program};
 use crate::query::{self, Asked, Verdict};
 use crate::sys::bprm::Bprm;
+use crate::sys::files;
 use crate::sys::path::Slash;
 use crate::sys::snapshot::{self, Reader};
 use crate::sys::task::{self, Blob};
@@ -82,6 +83,7 @@ pub(crate) fn task_free(blob: &Blob) {
 pub(crate) fn succeeded() {
     let blob = Blob::current();
     blob.set_execute_handler(blob.becomes_execute_handler());
+    blob.forget_refusal();
     if let Some(previous) = blob.pending() {
         leave(&snapshot::read(), previous);
         blob.set_pending(None);
@@ -169,7 +171,14 @@ impl Execution<'_> {
         }
         self.record_handler(keyword, program);
         let name = Name::new(program).ok_or(Errno::NoEnt)?;
-        self.transition(name)?;
+        let mut retries = 0;
+        loop {
+            match self.transition(name, retries, Patience::None)? {
+                Outcome::Allowed => break,
+                Outcome::Denied => return Err(Errno::Perm),
+                Outcome::Again => retries = retries.saturating_add(1),
+            }
+        }
         handler.install(self.bprm, &domain)?;
         Blob::current().set_becomes_execute_handler(true);
         Ok(())
@@ -219,14 +228,18 @@ impl Execution<'_> {
                 }
                 engine::config(&policy, self.old, Item::Execute).mode
             };
-            let outcome = if mode == Mode::Disabled {
+            let mut outcome = if mode == Mode::Disabled {
                 Outcome::Allowed
             } else {
                 let request = Request::Path { op: PathOp::Execute, path: program };
                 self.with_facts(|facts| ask::answer_once(facts, &request, retries, Patience::Penalty))
             };
             match outcome {
-                Outcome::Allowed => return self.transition(program),
+                Outcome::Allowed => outcome = self.transition(program, retries, Patience::Penalty)?,
+                Outcome::Denied | Outcome::Again => {}
+            }
+            match outcome {
+                Outcome::Allowed => return Ok(()),
                 Outcome::Denied => return Err(Errno::Perm),
                 Outcome::Again => {
                     Blob::current().set_state(state);
@@ -237,36 +250,56 @@ impl Execution<'_> {
     }
 
     /// Steps 5 to 9: to the next domain, which is made if it is missing and may be made.
-    fn transition(&self, program: Name<'_>) -> Result {
+    fn transition(&self, program: Name<'_>, retries: u32, patience: Patience) -> Result<Outcome> {
         let policy = snapshot::read();
         let config = engine::config(&policy, self.old, Item::Execute);
         let profile = policy.domain(self.old).map_or(0, |domain| domain.profile());
         let next = next_domain(&policy, self.old, program);
         if let Some(id) = next.find(&policy)? {
             move_to(&policy, id);
-            return Ok(());
+            return Ok(Outcome::Allowed);
         }
         let impossible = !next.can_be_created();
         let name = next.name();
         drop(policy);
-        let refused =
-            impossible || (config.mode == Mode::Enforcing && !self.may_create(config, profile, &name?));
-        if refused {
-            self.transition_failed(config, profile);
-            return if config.mode == Mode::Enforcing { denied() } else { Ok(()) };
-        }
-        if create(self.old, Step::Program(program), profile, config, move_to).is_err() {
-            // No memory for a domain: outside of enforcing mode the program runs in the old one (reference 6.5).
-            self.transition_failed(config, profile);
-            if config.mode == Mode::Enforcing {
-                return denied();
+        let enforcing = config.mode == Mode::Enforcing;
+        let name = match name {
+            Ok(name) => name,
+            Err(error) if enforcing => return Err(error.into()),
+            Err(_) => Vec::new(),
+        };
+        let verdict = match (impossible, enforcing) {
+            (true, _) => Verdict::Deny,
+            (false, true) => self.may_create(config, profile, &name, retries, patience),
+            (false, false) => Verdict::Allow,
+        };
+        match verdict {
+            Verdict::Retry => return Ok(Outcome::Again),
+            Verdict::Allow if create(self.old, Step::Program(program), profile, config, move_to).is_ok() => {
+                return Ok(Outcome::Allowed);
             }
+            // Refused, impossible, or no memory.
+            _ => {}
         }
-        Ok(())
+        self.transition_failed(config, profile, &name);
+        if enforcing {
+            stats::DENIED.add();
+            return Ok(Outcome::Denied);
+        }
+        // Outside of enforcing mode the program runs in the old domain (reference 6.5).
+        Ok(Outcome::Allowed)
     }
 
-    /// Asks an observer whether a domain may be made (step 7).
-    fn may_create(&self, config: Config, profile: u8, name: &[u8]) -> bool {
+    /// Asks an observer whether a domain may be made (step 7). A frame of its own.
+    #[inline(never)]
+    fn may_create(
+        &self,
+        config: Config,
+        profile: u8,
+        name: &[u8],
+        retries: u32,
+        patience: Patience,
+    ) -> Verdict {
         self.with_facts(|facts| {
             let preferences = snapshot::read().preferences(profile);
             let decision = Decision {
@@ -283,23 +316,27 @@ impl Execution<'_> {
                 preferences: &preferences,
                 facts,
                 domain: self.old,
-                may_sleep_penalty: true,
-                retries: 0,
+                patience,
+                retries,
             };
-            matches!(query::create_domain(&asked, name), Verdict::Allow)
+            query::create_domain(&asked, name)
         })
     }
 
-    /// Marks the old domain and records that, once (step 8).
-    fn transition_failed(&self, config: Config, profile: u8) {
+    /// Marks the old domain and tells that the one with this name is missing, once (step 8).
+    #[inline(never)]
+    fn transition_failed(&self, config: Config, profile: u8, name: &[u8]) {
         let mut writer = snapshot::write();
         let Some(domain) = writer.policy().domain(self.old) else { return };
         if domain.flags().transition_failed {
             return;
         }
         let Ok(mut edit) = writer.edit() else { return };
-        if edit.set_transition_failed(self.old) == Ok(true) && writer.publish(edit).is_ok() && records(config)
-        {
+        if edit.set_transition_failed(self.old) != Ok(true) || writer.publish(edit).is_err() {
+            return;
+        }
+        files::warn(b"there is no domain", name);
+        if records(config) {
             if let Some(domain) = writer.policy().domain(self.old) {
                 let preferences = writer.policy().preferences(profile);
                 self.with_facts(|facts| {
@@ -337,11 +374,6 @@ impl Execution<'_> {
 /// Whether what happens to a domain is recorded: as a refusal is, and never in disabled mode (reference 11.4).
 fn records(config: Config) -> bool {
     config.mode != Mode::Disabled && config.reject_log
-}
-
-fn denied() -> Result {
-    stats::DENIED.add();
-    Err(Errno::Perm)
 }
 
 /// Puts the calling task into an existing domain, until the execve fails.
@@ -462,10 +494,14 @@ fn settle(policy: &Reader, old: DomainId, id: DomainId) {
     }
 }
 
-/// Shows the name of a task's domain to `then`; `None` if there is no such domain.
+/// The domain of a task that may be another one. A task whose execve has failed is where it was, although it has not noticed
+/// that yet.
+pub(crate) fn domain_of(blob: &Blob, in_execve: bool) -> DomainId {
+    blob.pending().filter(|_| !in_execve).unwrap_or_else(|| blob.domain())
+}
+
+/// Shows the name of that domain to `then`; `None` if there is no such domain.
 pub(crate) fn with_domain_of<R>(blob: &Blob, in_execve: bool, then: impl FnOnce(&[u8]) -> R) -> Option<R> {
     let policy = snapshot::read();
-    // A task whose execve has failed is where it was, although it has not noticed that yet.
-    let id = blob.pending().filter(|_| !in_execve).unwrap_or_else(|| blob.domain());
-    Some(then(policy.domain(id)?.name()))
+    Some(then(policy.domain(domain_of(blob, in_execve))?.name()))
 }

@@ -41,6 +41,7 @@ bool sekisho_audit_is_on(void);
 void sekisho_audit(const struct sekisho_refusal *refusal);
 void sekisho_say_no_manager(void);
 bool sekisho_may_say(void);
+void sekisho_warn(const u8 *what, u32 what_size, const u8 *name, u32 name_size);
 void sekisho_say(bool error, const u8 *request, u32 request_size, const u8 *who, u32 who_size);
 
 /* One open file of ours: a lock, so that one description serves one caller at a time, and Rust's state. */
@@ -278,10 +279,16 @@ bool sekisho_may_say(void)
 }
 
 /* A line of the kernel's log has 1 KiB, and vsnprintf() warns about strings that are longer than 32 KiB. */
+static const u32 most = 480;
+
+void sekisho_warn(const u8 *what, u32 what_size, const u8 *name, u32 name_size)
+{
+	pr_warn("WARNING: %.*s %.*s%s\n", (int)min(what_size, most), what, (int)min(name_size, most), name,
+		name_size > most ? "..." : "");
+}
+
 void sekisho_say(bool error, const u8 *request, u32 request_size, const u8 *who, u32 who_size)
 {
-	const u32 most = 480;
-
 	pr_warn("%s: Access %.*s%s denied for %.*s%s\n", error ? "ERROR" : "WARNING",
 		(int)min(request_size, most), request, request_size > most ? "..." : "",
 		(int)min(who_size, most), who, who_size > most ? "..." : "");

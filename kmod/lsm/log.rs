@@ -304,12 +304,7 @@ fn is_verbose(preferences: &Preferences, mode: Mode) -> bool {
 
 /// A message in the kernel's log about a request that no entry grants, if the preferences want one (reference 7.5); whether
 /// there is a record does not matter. Not more than a few in a second.
-pub(crate) fn verbose(
-    decision: &Decision,
-    preferences: &Preferences,
-    last_word: &[u8],
-    request: &Request<'_>,
-) {
+fn verbose(decision: &Decision, preferences: &Preferences, last_word: &[u8], request: &Request<'_>) {
     if decision.granted || !is_verbose(preferences, decision.mode) || !files::may_say() {
         return;
     }

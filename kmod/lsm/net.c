@@ -134,9 +134,21 @@ static void sekisho_put_v6(struct sekisho_inet *out, const struct in6_addr *addr
 }
 
 /*
- * The address that a program gives, which has been copied from it. IPv4 sockets
- * take AF_UNSPEC for AF_INET when they bind and send; @unspec says whether to do
- * so. False if it is none that can be judged.
+ * Which family an address without one has: IPv4 sockets take it for AF_INET when
+ * they bind and send, and raw sockets of IPv6 (also those of L2TP) for AF_INET6.
+ */
+static int sekisho_unspecified_family(const struct sock *sk)
+{
+	if (sk->sk_family == AF_INET)
+		return AF_INET;
+	if (sk->sk_family == AF_INET6 && (sk->sk_type == SOCK_RAW || sk->sk_protocol == IPPROTO_L2TP))
+		return AF_INET6;
+	return AF_UNSPEC;
+}
+
+/*
+ * The address that a program gives, which has been copied from it; @unspec says
+ * whether it may have no family. False if it is none that can be judged.
  */
 bool sekisho_address(const struct sock *sk, const struct sockaddr *address, int length, bool unspec,
 		     struct sekisho_inet *out)
@@ -144,13 +156,14 @@ bool sekisho_address(const struct sock *sk, const struct sockaddr *address, int 
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
 
+	int family;
+
 	if (!address || length < (int)offsetofend(struct sockaddr, sa_family))
 		return false;
-	switch (address->sa_family) {
-	case AF_UNSPEC:
-		if (!unspec || sk->sk_family != AF_INET)
-			return false;
-		fallthrough;
+	family = address->sa_family;
+	if (family == AF_UNSPEC && unspec)
+		family = sekisho_unspecified_family(sk);
+	switch (family) {
 	case AF_INET:
 		if (length < (int)sizeof(*v4))
 			return false;
@@ -244,9 +257,9 @@ bool sekisho_packet_source(const struct sock *sk, const struct sk_buff *skb, str
  * Runs on the way back from accept(2), before the program sees the descriptor:
  * the connection is reset, the descriptor closed, and ECONNABORTED returned, as
  * in 1.7. Of other calls (io_uring) only the connection is reset, and what is
- * sent or received on it refused.
+ * sent or received on it refused. What has arrived is dropped.
  */
-void sekisho_abort_accepted(struct sock *sk)
+void sekisho_abort_accepted(struct sock *sk, bool called)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 	struct socket *socket;
@@ -256,8 +269,11 @@ void sekisho_abort_accepted(struct sock *sk)
 
 	if (sk->sk_prot->diag_destroy)
 		sk->sk_prot->diag_destroy(sk, ECONNABORTED);
+	lock_sock(sk);
+	__skb_queue_purge(&sk->sk_receive_queue);
+	release_sock(sk);
 	/* A task that ends has closed everything already. */
-	if (sekisho_call() != SEKISHO_CALL_ACCEPT || !current->files)
+	if (!called || !current->files)
 		return;
 	fd = syscall_get_return_value(current, regs);
 	if (fd < 0 || fd > INT_MAX)

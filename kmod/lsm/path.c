@@ -49,13 +49,29 @@ bool sekisho_file_is_tmpfile(const struct file *file)
 	return file->f_flags & __O_TMPFILE;
 }
 
-/* FUSE and NFSv4 obey O_TRUNC while they open, before the hook for truncation. */
+/* File systems whose server does the work obey O_TRUNC while they open, before the hook for truncation. */
 bool sekisho_file_truncates_early(const struct file *file)
 {
-	unsigned long magic = file_inode(file)->i_sb->s_magic;
+	if (!(file->f_flags & O_TRUNC) || (file->f_mode & FMODE_CREATED) || !S_ISREG(file_inode(file)->i_mode))
+		return false;
+	switch (file_inode(file)->i_sb->s_magic) {
+	case FUSE_SUPER_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case CODA_SUPER_MAGIC:
+	case 0x786f4256: /* vboxsf */
+		return true;
+	default:
+		return false;
+	}
+}
 
-	return (file->f_flags & O_TRUNC) && !(file->f_mode & FMODE_CREATED) &&
-	       S_ISREG(file_inode(file)->i_mode) && (magic == FUSE_SUPER_MAGIC || magic == NFS_SUPER_MAGIC);
+/* Opened by execve itself, or by the kernel to start a program; others can set the flag too, through ioctl of XFS. */
+bool sekisho_file_is_program(const struct file *file)
+{
+	return (file->f_flags & __FMODE_EXEC) && (!current->mm || sekisho_call() == SEKISHO_CALL_EXECVE);
 }
 
 bool sekisho_dentry_is_dir(const struct dentry *dentry)
@@ -134,9 +150,12 @@ static char *sekisho_detached_name(struct dentry *dentry, char *buffer, int size
  * a colon in front of its way to the root of that file system, so that it cannot
  * be taken for one that is.
  *
+ * @locked: the caller holds the inode's lock.
+ *
  * Returns a pointer into @buffer or an ERR_PTR, -ENAMETOOLONG if it is too small.
  */
-char *sekisho_path_name(const struct path *path, char *buffer, int size, struct sekisho_path_facts *facts)
+char *sekisho_path_name(const struct path *path, bool locked, char *buffer, int size,
+			struct sekisho_path_facts *facts)
 {
 	struct dentry *dentry = path->dentry;
 	struct inode *inode = d_backing_inode(dentry);
@@ -149,12 +168,14 @@ char *sekisho_path_name(const struct path *path, char *buffer, int size, struct 
 		int length;
 
 		/* __sock_release() frees the sock with this lock held. */
-		inode_lock_shared(inode);
+		if (!locked)
+			inode_lock_shared(inode);
 		sk = SOCKET_I(inode)->sk;
 		length = sk ? snprintf(buffer, size, "socket:[family=%u:type=%u:protocol=%u]",
 				   sk->sk_family, sk->sk_type, sk->sk_protocol) :
 			      snprintf(buffer, size, "socket:[unknown]");
-		inode_unlock_shared(inode);
+		if (!locked)
+			inode_unlock_shared(inode);
 		return length < size ? buffer : ERR_PTR(-ENAMETOOLONG);
 	}
 	if (dentry->d_op && dentry->d_op->d_dname && (!IS_ROOT(dentry) || dentry != path->mnt->mnt_root))
@@ -273,18 +294,52 @@ bool sekisho_conceals(const struct path *path)
 	return path->dentry == path->mnt->mnt_root || path_has_submounts(path);
 }
 
+/* Is the mount in the tree of a name space? Not one of the kernel's own, nor one that fsmount(2) or open_tree(2) made. */
+static bool sekisho_is_attached(const struct mount *mount)
+{
+	struct mnt_namespace *ns;
+	bool attached;
+
+	rcu_read_lock();
+	ns = READ_ONCE(mount->mnt_ns);
+	attached = !IS_ERR_OR_NULL(ns) && !is_anon_ns(ns);
+	rcu_read_unlock();
+	return attached;
+}
+
+/*
+ * Is the file system in the tree already? Then a detached mount of all of it is
+ * a copy, which looks like a new one otherwise. Namespaces go after a grace
+ * period, and with the lock held no mount leaves the list.
+ */
+static bool sekisho_is_shown(struct super_block *sb)
+{
+	const struct mount *mount;
+	bool shown = false;
+
+	read_seqlock_excl(&mount_lock);
+	list_for_each_entry(mount, &sb->s_mounts, mnt_instance) {
+		shown = sekisho_is_attached(mount);
+		if (shown)
+			break;
+	}
+	read_sequnlock_excl(&mount_lock);
+	return shown;
+}
+
 /* What a mount is that move_mount(2) puts into the tree. */
 void sekisho_describe_mount(const struct path *path, struct sekisho_mount *out)
 {
 	const struct mount *mount = real_mount(path->mnt);
-	const struct super_block *sb = path->mnt->mnt_sb;
-	const struct mnt_namespace *ns = READ_ONCE(mount->mnt_ns);
+	struct super_block *sb = path->mnt->mnt_sb;
 
 	*out = (struct sekisho_mount){
 		.type = sb->s_type->name,
 		.device = mount->mnt_devname,
-		.attached = ns && !is_anon_ns(mount->mnt_ns),
+		.attached = sekisho_is_attached(mount),
 		.whole = path->mnt->mnt_root == sb->s_root,
+		.shown = sekisho_is_shown(sb),
+		.has_mounts = !list_empty(&mount->mnt_mounts),
 		.needs_device = sb->s_type->fs_flags & FS_REQUIRES_DEV,
 		.flags = (sb_rdonly(sb) || (path->mnt->mnt_flags & MNT_READONLY) ? MS_RDONLY : 0) |
 			 (path->mnt->mnt_flags & MNT_NOSUID ? MS_NOSUID : 0) |

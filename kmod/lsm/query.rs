@@ -10,6 +10,7 @@
 //! Nothing is locked while a task waits, and the caller must not be in a read section: the policy may change meanwhile, which
 //! is what the answer 3 (decide again) is for.
 
+use crate::ask::Patience;
 use crate::log::Origin;
 use crate::sys::files::{self, Time, Wait};
 use crate::sys::lock::QUERIES;
@@ -57,8 +58,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) facts: &'a Facts<'a>,
     /// The current domain.
     pub(crate) domain: DomainId,
-    /// Without an observer the penalty is slept. Not for accept, for receiving and while a handler is set up (reference 9.1).
-    pub(crate) may_sleep_penalty: bool,
+    /// Whether the penalty is slept when there is no observer.
+    pub(crate) patience: Patience,
     /// How often the request has been decided again.
     pub(crate) retries: u32,
 }
@@ -152,7 +153,7 @@ pub(crate) fn create_domain(asked: &Asked<'_>, name: &[u8]) -> Verdict {
 
 fn ask(asked: &Asked<'_>, line: &dyn Fn(&Policy, &mut Vec<u8>) -> Result<(), OutOfMemory>) -> Verdict {
     if OBSERVERS.load(Ordering::Acquire) == 0 {
-        if asked.may_sleep_penalty && asked.preferences.penalty != 0 {
+        if asked.patience == Patience::Penalty && asked.preferences.penalty != 0 {
             Time::after(asked.preferences.penalty).sleep();
         }
         return Verdict::Deny;

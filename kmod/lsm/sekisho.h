@@ -18,8 +18,8 @@
 /* The id for lsm_list_modules(2), from include/uapi/linux/lsm.h as our patch leaves it. */
 #define SEKISHO_LSM_ID LSM_ID_SEKISHO
 
-/* Bytes of the task blob: struct Blob of sys/task.rs, and room to align it. */
-#define SEKISHO_TASK_BLOB (56 + 8)
+/* Bytes of the task blob: a list head of task.c, struct Blob of sys/task.rs, and room to align that. */
+#define SEKISHO_TASK_BLOB (sizeof(struct llist_head) + 48 + 8)
 
 /* Bytes of the buffers for names that are kept: Buffer::FIRST of sys/path.rs. */
 #define SEKISHO_BUFFER_SIZE 8192
@@ -87,8 +87,11 @@ struct sekisho_attributes {
 struct sekisho_mount {
 	const char *type;
 	const char *device;
-	/* It is in a tree already; it shows its whole file system; that lives on a block device. */
-	bool attached, whole, needs_device;
+	/*
+	 * It is in a tree already; it shows its whole file system; that is in a tree elsewhere, or here; other mounts are on
+	 * it; the file system lives on a block device.
+	 */
+	bool attached, whole, shown, has_mounts, needs_device;
 	/* MS_* */
 	u32 flags;
 };
@@ -118,7 +121,10 @@ enum sekisho_call {
 	SEKISHO_CALL_MOUNT_SETATTR,
 	SEKISHO_CALL_OPEN_TREE,
 	SEKISHO_CALL_FSCONFIG,
+	SEKISHO_CALL_KEXEC_FILE_LOAD,
 	SEKISHO_CALL_ACCEPT,
+	/* C only */
+	SEKISHO_CALL_EXECVE,
 };
 
 /* The head of what a hook leaves to be done later: Deferred of deferred.rs. */

@@ -31,9 +31,10 @@ u32 sekisho_file_mode(const struct file *file);
 bool sekisho_file_is_internal(const struct file *file);
 bool sekisho_file_is_tmpfile(const struct file *file);
 bool sekisho_file_truncates_early(const struct file *file);
+bool sekisho_file_is_program(const struct file *file);
 bool sekisho_dentry_is_dir(const struct dentry *dentry);
 bool sekisho_has_mount(const struct path *path);
-char *sekisho_path_name(const struct path *path, char *buffer, int size,
+char *sekisho_path_name(const struct path *path, bool locked, char *buffer, int size,
 	struct sekisho_path_facts *facts);
 void sekisho_put_path(const struct path *path);
 void sekisho_put_file(struct file *file);
@@ -61,6 +62,7 @@ void sekisho_other_task_info(struct task_struct *task, struct sekisho_task_info 
 u32 sekisho_global_pid(void);
 bool sekisho_has_mknod(void);
 bool sekisho_is_user_task(void);
+const struct cred *sekisho_own_cred(void);
 bool sekisho_same_process(struct task_struct *task);
 bool sekisho_signal_is_from_user(const struct kernel_siginfo *info);
 u32 sekisho_call(void);
@@ -110,7 +112,7 @@ bool sekisho_peer_address(const struct sock *sk, struct sekisho_inet *out);
 u32 sekisho_raw_protocol(const struct sock *sk);
 bool sekisho_packet_source(const struct sock *sk, const struct sk_buff *skb,
 	struct sekisho_inet *out);
-void sekisho_abort_accepted(struct sock *sk);
+void sekisho_abort_accepted(struct sock *sk, bool called);
 void sekisho_set_autobind(const u16 (*ranges)[2], size_t count);
 
 #endif

@@ -29,5 +29,5 @@ pub(crate) static DENIED: Counter = Counter::new();
 pub(crate) static FAIL_CLOSED: Counter = Counter::new();
 /// Lines that an interface file did not accept.
 pub(crate) static REJECTED_LINES: Counter = Counter::new();
-/// Records of places that must not sleep, lost because there was no memory to keep them.
+/// Records of places that must not sleep, lost because there was no memory to keep them or too many waited.
 pub(crate) static RECORDS_LOST: Counter = Counter::new();

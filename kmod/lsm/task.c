@@ -14,6 +14,7 @@
 #include <linux/security.h>
 #include <linux/task_work.h>
 #include <linux/workqueue.h>
+#include <uapi/linux/mount.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 
@@ -21,9 +22,16 @@
 
 extern unsigned long sekisho_task_blob_offset;
 
-void *sekisho_task_blob(struct task_struct *task)
+/* What the task has left for its way back to user space, newest first. Only the task itself touches it. */
+static struct llist_head *sekisho_task_list(struct task_struct *task)
 {
 	return task->security + sekisho_task_blob_offset;
+}
+
+/* The Rust side's part of the blob. */
+void *sekisho_task_blob(struct task_struct *task)
+{
+	return sekisho_task_list(task) + 1;
 }
 
 void *sekisho_current_blob(void)
@@ -89,6 +97,12 @@ bool sekisho_is_user_task(void)
 	return in_task() && !(current->flags & PF_KTHREAD);
 }
 
+/* The credentials of the task itself, whichever it has taken on. */
+const struct cred *sekisho_own_cred(void)
+{
+	return current_real_cred();
+}
+
 bool sekisho_same_process(struct task_struct *task)
 {
 	return same_thread_group(task, current);
@@ -125,6 +139,17 @@ static u32 sekisho_native_call(int nr)
 		return SEKISHO_CALL_OPEN_TREE;
 	case __NR_fsconfig:
 		return SEKISHO_CALL_FSCONFIG;
+#ifdef __NR_kexec_file_load
+	case __NR_kexec_file_load:
+		return SEKISHO_CALL_KEXEC_FILE_LOAD;
+#endif
+	case __NR_execve:
+	case __NR_execveat:
+#ifdef __X32_SYSCALL_BIT
+	case 520: /* x32 has numbers of its own for the two */
+	case 545:
+#endif
+		return SEKISHO_CALL_EXECVE;
 	case __NR_accept:
 	case __NR_accept4:
 		return SEKISHO_CALL_ACCEPT;
@@ -157,6 +182,13 @@ static u32 sekisho_compat_call(int nr)
 		return SEKISHO_CALL_OPEN_TREE;
 	case 431:
 		return SEKISHO_CALL_FSCONFIG;
+#ifdef CONFIG_ARM64
+	case 401:
+		return SEKISHO_CALL_KEXEC_FILE_LOAD;
+#endif
+	case 11:
+	case IS_ENABLED(CONFIG_ARM64) ? 387 : 358:
+		return SEKISHO_CALL_EXECVE;
 	case IS_ENABLED(CONFIG_ARM64) ? 285 : 364:
 	case IS_ENABLED(CONFIG_ARM64) ? 366 : 102: /* i386 accepts with socketcall */
 		return SEKISHO_CALL_ACCEPT;
@@ -166,7 +198,7 @@ static u32 sekisho_compat_call(int nr)
 }
 #endif
 
-u32 sekisho_call(void)
+static u32 sekisho_any_call(void)
 {
 	int nr = syscall_get_nr(current, task_pt_regs(current));
 
@@ -180,6 +212,21 @@ u32 sekisho_call(void)
 	}
 #endif
 	return sekisho_native_call(nr);
+}
+
+u32 sekisho_call(void)
+{
+	u32 call = sekisho_any_call();
+
+	if (call == SEKISHO_CALL_OPEN_TREE) {
+		unsigned long arguments[6];
+
+		/* Without a copy it only opens the path; the flags are in a register, which the program cannot change now. */
+		syscall_get_arguments(current, task_pt_regs(current), arguments);
+		if (!(arguments[2] & OPEN_TREE_CLONE))
+			return SEKISHO_CALL_OTHER;
+	}
+	return call;
 }
 
 /* Hooks that pass an enum by value: clang's and rustc's idea of their type differ, which kCFI would notice. */
@@ -211,18 +258,29 @@ static void sekisho_run_waiting(struct work_struct *work)
 
 static DECLARE_WORK(sekisho_waiting_work, sekisho_run_waiting);
 
+/* The work of the first that the task has left does all of them, in their order: task works run the other way round. */
 static void sekisho_run_task_work(struct callback_head *work)
 {
-	sekisho_rs_deferred(container_of(work, struct sekisho_deferred, work));
+	struct sekisho_deferred *deferred, *next;
+
+	llist_for_each_entry_safe(deferred, next, llist_reverse_order(llist_del_all(sekisho_task_list(current))), node)
+		sekisho_rs_deferred(deferred);
 }
 
 /* False if the task cannot do it. */
 bool sekisho_defer_to_task(struct sekisho_deferred *deferred)
 {
+	struct llist_head *list = sekisho_task_list(current);
+
 	if (!sekisho_is_user_task())
 		return false;
-	init_task_work(&deferred->work, sekisho_run_task_work);
-	return !task_work_add(current, &deferred->work, TWA_RESUME);
+	if (llist_empty(list)) {
+		init_task_work(&deferred->work, sekisho_run_task_work);
+		if (task_work_add(current, &deferred->work, TWA_RESUME))
+			return false;
+	}
+	llist_add(&deferred->node, list);
+	return true;
 }
 
 void sekisho_defer(struct sekisho_deferred *deferred)

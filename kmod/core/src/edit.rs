@@ -16,7 +16,7 @@ use crate::domain::{Domain, DomainId};
 use crate::entry;
 use crate::group::GroupId;
 use crate::manager;
-use crate::mem::{Arc, Box, OutOfMemory};
+use crate::mem::{Arc, Box, OutOfMemory, Vec};
 use crate::name::{DomainName, ROOT_DOMAIN};
 use crate::policy::{Interned, Policy};
 use crate::request::Class;
@@ -265,8 +265,11 @@ impl Edit {
         let all = words;
         let (column, keyword) = words.require(Reason::UnknownAcl)?;
         let current = |edit: &Edit| {
-            let live = |id: &DomainId| edit.policy.domain(*id).is_some_and(|domain| !domain.deleted);
-            cursor.domain.filter(live).ok_or(ParseError::new(column, Reason::NoCurrentDomain))
+            // A domain that was deleted while tasks are in it can be reached by `select pid=` (reference 10.4).
+            cursor
+                .domain
+                .filter(|id| edit.policy.domain(*id).is_some())
+                .ok_or(ParseError::new(column, Reason::NoCurrentDomain))
         };
         match keyword {
             b"use_profile" if delete => Err(ParseError::new(column, Reason::DeleteProfile).into()),
@@ -310,12 +313,18 @@ impl Edit {
                     return Ok(self.delete_acl(id, &line)?);
                 }
                 let before = self.memory_before();
-                self.add_acl(id, line.class(), line.bits(), line.args(), line.condition())?;
+                let handler = self.handler(id, line.class())?;
+                let added = self.add_acl(id, line.class(), line.bits(), line.args(), line.condition())?;
                 if self.is_over(before) {
                     self.delete_acl(id, &line)?;
                     return Err(EditError::Quota);
                 }
-                Ok(())
+                match handler {
+                    Some((number, program)) if added => {
+                        Ok(self.drop_handler(id, line.class(), number, &program)?)
+                    }
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -380,7 +389,6 @@ impl Edit {
                 return changed.and_then(|_| self.forget(condition)).map(|()| true);
             }
             Some((place, None)) => {
-                self.drop_handlers(id, class)?;
                 let shared = condition.clone();
                 self.change_domain(id, |domain| domain.acl.add(place, args, &record, shared)).map(|_| true)
             }
@@ -395,20 +403,24 @@ impl Edit {
         added
     }
 
-    /// At most one handler of a kind is active in a domain: a new one takes the place of the old one (reference 4.4.1).
-    fn drop_handlers(&mut self, id: DomainId, class: Class) -> Result<(), OutOfMemory> {
+    /// The entry of a class of handlers, if it is one and the domain has one: number and program.
+    fn handler(&self, id: DomainId, class: Class) -> Result<Option<(u32, Vec<u8>)>, OutOfMemory> {
         if !matches!(class, Class::ExecuteHandler | Class::DeniedExecuteHandler) {
-            return Ok(());
+            return Ok(None);
         }
-        let mut old = None;
-        if let Some(domain) = self.policy.domain(id) {
-            old = domain.acl.handler_entry(class);
-        }
-        let Some((number, program)) = old else {
-            return Ok(());
-        };
-        let program = text::owned(program)?;
-        let args = Args::Handler(&program);
+        let found = self.policy.domain(id).and_then(|domain| domain.acl.handler_entry(class));
+        found.map(|(number, program)| Ok((number, text::owned(program)?))).transpose()
+    }
+
+    /// At most one handler of a kind is active in a domain: a new one takes the place of the old one (reference 4.4.1).
+    fn drop_handler(
+        &mut self,
+        id: DomainId,
+        class: Class,
+        number: u32,
+        program: &[u8],
+    ) -> Result<(), OutOfMemory> {
+        let args = Args::Handler(program);
         let record = encode(class, 1, &args)?;
         let condition = self.change_domain(id, |domain| domain.acl.remove(number, &args, &record))?;
         self.forget(condition.flatten())

@@ -50,10 +50,10 @@ impl Edit {
             Directive::DenyRewrite(word) => policy.exceptions.edit()?.rewrites.add(word, None),
             Directive::Aggregator(from, to) => policy.exceptions.edit()?.aggregators.add(from, Some(to)),
             Directive::DenyAutobind(from, to) => {
-                if policy.exceptions.get().autobind.contains(&(from, to)) {
+                if policy.exceptions.get().autobind.contains(&[from, to]) {
                     return Ok(false);
                 }
-                policy.exceptions.edit()?.autobind.push((from, to)).map(|()| true)
+                policy.exceptions.edit()?.autobind.push([from, to]).map(|()| true)
             }
             Directive::PathGroup(name, word) => {
                 let id = GroupId(slot(&mut policy.groups.edit()?.paths, name)?);
@@ -97,7 +97,7 @@ impl Edit {
             Directive::Aggregator(from, to) => policy.exceptions.edit()?.aggregators.delete(from, Some(to)),
             Directive::DenyAutobind(from, to) => {
                 let list = &policy.exceptions.get().autobind;
-                if let Some(place) = list.iter().position(|ports| *ports == (from, to)) {
+                if let Some(place) = list.iter().position(|ports| *ports == [from, to]) {
                     policy.exceptions.edit()?.autobind.remove(place);
                 }
                 Ok(())

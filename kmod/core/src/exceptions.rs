@@ -17,7 +17,7 @@ pub(crate) struct Exceptions {
     pub(crate) aggregators: Lines,
     pub(crate) file_patterns: Lines,
     pub(crate) rewrites: Lines,
-    pub(crate) autobind: Vec<(u16, u16)>,
+    pub(crate) autobind: Vec<[u16; 2]>,
 }
 
 impl Exceptions {
@@ -45,7 +45,7 @@ impl Exceptions {
             self.aggregators.bytes(),
             self.file_patterns.bytes(),
             self.rewrites.bytes(),
-            self.autobind.len().saturating_mul(size_of::<(u16, u16)>()),
+            self.autobind.len().saturating_mul(size_of::<[u16; 2]>()),
         ]
         .into_iter()
         .fold(0, usize::saturating_add)

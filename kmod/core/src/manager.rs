@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Who may write policy: programs and domains.
 //!
-//! Reference 10.2. The flag of a task that was found to be a manager belongs to the caller; here is the list.
+//! Reference 10.2.
 
 use crate::directive;
 use crate::edit::EditError;

@@ -339,7 +339,7 @@ impl Policy {
 
     /// Whether the kernel must not choose a port by itself (reference 3.9).
     pub fn is_autobind_denied(&self, port: u16) -> bool {
-        self.exceptions.get().autobind.iter().any(|(from, to)| *from <= port && port <= *to)
+        self.exceptions.get().autobind.iter().any(|[from, to]| *from <= port && port <= *to)
     }
 
     /// The global `allow_read` words, in order.
@@ -373,7 +373,7 @@ impl Policy {
     }
 
     /// The ports that the kernel must not choose, in order.
-    pub fn autobind_ranges(&self) -> &[(u16, u16)] {
+    pub fn autobind_ranges(&self) -> &[[u16; 2]] {
         &self.exceptions.get().autobind
     }
 

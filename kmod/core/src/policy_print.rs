@@ -122,7 +122,7 @@ impl Policy {
                 sink.put(b"\n")?;
             }
         }
-        for (from, to) in &self.exceptions.get().autobind {
+        for [from, to] in &self.exceptions.get().autobind {
             sink.put(b"deny_autobind ")?;
             text::put_u32(sink, u32::from(*from))?;
             if from != to {

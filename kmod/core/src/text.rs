@@ -150,13 +150,15 @@ impl<'a> Normal<'a> {
     /// # Errors
     /// Out of memory.
     pub fn new(line: &'a [u8]) -> Result<Normal<'a>, OutOfMemory> {
+        // Blanks behind the last word need no copy.
+        let end = line.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last.saturating_add(1));
+        let line = line.get(..end).unwrap_or(line);
         let mut rest = line;
         let normal = loop {
             let len = printable_len(rest, 0);
             rest = match rest.get(len..) {
                 Some([b' ', tail @ ..]) if len > 0 => tail,
-                // What is behind the last word may be blanks only, which no parser looks at.
-                Some(tail) => break tail.iter().all(|byte| *byte == b' '),
+                Some(tail) => break tail.is_empty(),
                 None => break false, // Never: there are that many.
             };
         };
@@ -210,4 +212,26 @@ pub(crate) fn parse_u8(word: &[u8]) -> Option<u8> {
         }
         value.checked_mul(10)?.checked_add(digit)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_normal_without_blanks_at_its_ends() {
+        for (line, normal) in [
+            ("", ""),
+            ("  ", ""),
+            ("a b", "a b"),
+            ("a b ", "a b"),
+            ("a  b", "a b"),
+            (" a", "a"),
+            ("Policy: 0 ", "Policy: 0"),
+            ("a\tb \t", "a b"),
+        ] {
+            let bytes = Normal::new(line.as_bytes()).expect("memory");
+            assert_eq!(bytes.bytes(), normal.as_bytes(), "{line:?}");
+        }
+    }
 }

@@ -5,13 +5,16 @@
 //! Linux 6.12 has no hook for some of these calls. There the hook for POSIX capabilities asks which system call is under way
 //! (`Call`); the kernel checks the POSIX capability at the beginning of these calls, where sleeping is allowed: reboot
 //! (kernel/reboot.c), sethostname and setdomainname (kernel/sys.c), vhangup (fs/open.c), delete_module (kernel/module/main.c),
-//! adjtimex (kernel/time/timekeeping.c, before its locks), mount_setattr and open_tree (fs/namespace.c).
+//! adjtimex (kernel/time/timekeeping.c, before its locks), mount_setattr and open_tree of a copy (fs/namespace.c), and
+//! kexec_file_load (kernel/kexec_file.c).
 
 use crate::ask::{self, About, Question};
 use crate::deferred::{self, What};
 use crate::sys::task::{self, Call};
-use crate::Result;
+use crate::{stats, Errno, Result};
 use sekisho_core::capability::Capability;
+use sekisho_core::item::Item;
+use sekisho_core::profile::Mode;
 use sekisho_core::request::Request;
 
 /// POSIX capabilities (include/uapi/linux/capability.h).
@@ -43,7 +46,8 @@ pub(crate) fn check_atomic(capability: Capability) -> Result {
     deferred::answer(What::Capability(capability))
 }
 
-/// capable(): the kernel has found that the task has the POSIX capability.
+/// capable(): the kernel has found that the task has the POSIX capability. With borrowed credentials it is the kernel that acts,
+/// such as overlayfs for who mounted it.
 pub(crate) fn capable(posix: u32, options: u32) -> Result {
     if !ask::is_active() || options & NOAUDIT != 0 {
         return Ok(());
@@ -55,13 +59,29 @@ pub(crate) fn capable(posix: u32, options: u32) -> Result {
     }
     match (posix, Call::current()) {
         (CAP_SYS_BOOT, Call::Reboot) => check(Capability::SysReboot),
+        // Unloading reads no file.
+        (CAP_SYS_BOOT, Call::KexecFileLoad) => check(Capability::SysKexecLoad),
         (CAP_SYS_ADMIN, Call::Sethostname) => check(Capability::SysSethostname),
         (CAP_SYS_TTY_CONFIG, Call::Vhangup) => check(Capability::SysVhangup),
         (CAP_SYS_MODULE, Call::DeleteModule) => check(Capability::UseKernelModule),
         (CAP_SYS_TIME, Call::Adjtimex) => check(Capability::SysTime),
-        (CAP_SYS_ADMIN, Call::MountSetattr) => super::mount::set_attributes(),
-        (CAP_SYS_ADMIN, Call::OpenTree) => check(Capability::SysMount),
+        (CAP_SYS_ADMIN, Call::MountSetattr) => once(super::mount::set_attributes),
+        (CAP_SYS_ADMIN, Call::OpenTree) => once(|| check(Capability::SysMount)),
         _ => Ok(()),
+    }
+}
+
+/// Asks at the beginning of a system call about mounts. The kernel and file systems check the POSIX capability again later in
+/// it, with locks held, so the first answer holds for the call.
+fn once(ask: impl FnOnce() -> Result) -> Result {
+    match deferred::first_in_call() {
+        Some(true) => ask(),
+        Some(false) => Ok(()),
+        None if [Item::Mount, Capability::SysMount.item()].map(ask::mode).contains(&Mode::Enforcing) => {
+            stats::FAIL_CLOSED.add();
+            Err(Errno::NoMem)
+        }
+        None => Ok(()),
     }
 }
 

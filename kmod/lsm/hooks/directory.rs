@@ -22,6 +22,8 @@ const S_IFBLK: u16 = 0o060_000;
 const S_IFSOCK: u16 = 0o140_000;
 /// `RENAME_EXCHANGE` (include/uapi/linux/fs.h).
 const RENAME_EXCHANGE: u32 = 2;
+/// `RENAME_WHITEOUT` (include/uapi/linux/fs.h).
+const RENAME_WHITEOUT: u32 = 4;
 
 /// unlink
 pub(crate) fn unlink(path: &Path<'_>) -> Result {
@@ -110,7 +112,8 @@ pub(crate) fn link(old: &Path<'_>, new: &Path<'_>) -> Result {
     check_two(Path2Op::Link, old, new, if old.is_dir() { Slash::Always } else { Slash::Never })
 }
 
-/// rename; both names end in a slash if the old one is a directory's. RENAME_EXCHANGE is a rename in both directions.
+/// rename; both names end in a slash if the old one is a directory's. RENAME_EXCHANGE is a rename in both directions,
+/// RENAME_WHITEOUT leaves the character device 0:0 in the old place.
 pub(crate) fn rename(old: &Path<'_>, new: &Path<'_>, flags: u32) -> Result {
     if !ask::is_active() {
         return Ok(());
@@ -119,6 +122,9 @@ pub(crate) fn rename(old: &Path<'_>, new: &Path<'_>, flags: u32) -> Result {
     rename_one(old, new)?;
     if flags & RENAME_EXCHANGE != 0 {
         rename_one(new, old)?;
+    }
+    if flags & RENAME_WHITEOUT != 0 {
+        device(DeviceOp::Mkchar, Capability::CreateCharDev, old, 0, 0)?;
     }
     Ok(())
 }

@@ -15,8 +15,6 @@ use sekisho_core::number::Number;
 use sekisho_core::profile::Mode;
 use sekisho_core::request::{Operation, PathNumberOp, PathOp, Request};
 
-/// `__FMODE_EXEC` in `f_flags` (include/linux/fs.h): opened by execve.
-const FMODE_EXEC: u32 = 0x20;
 /// The access mode in `f_flags`.
 const O_ACCMODE: u32 = 3;
 const O_APPEND: u32 = 0o2000;
@@ -41,17 +39,9 @@ pub(crate) fn open(file: &File<'_>) -> Result {
     if file.mode() & S_IFMT == S_IFDIR || file.is_internal() {
         return Ok(());
     }
-    let flags = file.flags();
-    if flags & FMODE_EXEC != 0 && (!task::in_execve() || task::is_opening_handler()) {
+    if file.is_program() && (!task::in_execve() || task::is_opening_handler()) {
         return Ok(());
     }
-    let op = match flags & O_ACCMODE {
-        0 => PathOp::Read,
-        1 => PathOp::Write,
-        2 => PathOp::ReadWrite,
-        // Only good for ioctl.
-        _ => return Ok(()),
-    };
     let path = file.path();
     if !path.has_mount() {
         return Ok(());
@@ -59,6 +49,14 @@ pub(crate) fn open(file: &File<'_>) -> Result {
     if file.is_tmpfile() {
         check_mode(PathNumberOp::Create, &path, file.mode(), Slash::Never)?;
     }
+    let flags = file.flags();
+    let op = match flags & O_ACCMODE {
+        0 => PathOp::Read,
+        1 => PathOp::Write,
+        2 => PathOp::ReadWrite,
+        // Only good for ioctl.
+        _ => return Ok(()),
+    };
     let rewrites = op != PathOp::Read && flags & O_APPEND == 0;
     in_order(&path, None, rewrites, Some(op))?;
     if file.truncates_early() {
@@ -113,21 +111,32 @@ pub(crate) fn fcntl(file: &File<'_>, command: u32, argument: usize) -> Result {
     in_order(&path, None, true, None)
 }
 
+/// How a command comes to a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Through {
+    /// ioctl(2)
+    Ioctl,
+    /// The same from a 32-bit program on a 64-bit kernel.
+    CompatIoctl,
+    /// io_uring, which knows commands for drivers only.
+    IoUring,
+}
+
 /// ioctl, and what io_uring passes to a driver.
-pub(crate) fn ioctl(file: &File<'_>, command: u32) -> Result {
+pub(crate) fn ioctl(file: &File<'_>, command: u32, through: Through) -> Result {
     if !ask::is_active() {
         return Ok(());
     }
     let number = Number::hexadecimal(command.into());
     check_number(PathNumberOp::Ioctl, &file.path(), number, Slash::IfDirectory)?;
-    if reaches_driver(command, file.mode() & S_IFMT == S_IFREG) {
+    if reaches_driver(command, file.mode() & S_IFMT, through) {
         return capability::check(Capability::SysIoctl);
     }
     Ok(())
 }
 
 /// Commands that the VFS answers itself (fs/ioctl.c, `do_vfs_ioctl`), as `_IOC` numbers.
-const VFS: [u32; 20] = [
+const VFS: [u32; 14] = [
     0x5451,      // FIOCLEX
     0x5450,      // FIONCLEX
     0x5421,      // FIONBIO
@@ -140,18 +149,26 @@ const VFS: [u32; 20] = [
     0x4004_9409, // FICLONE
     0x4020_940D, // FICLONERANGE
     0xC018_9436, // FIDEDUPERANGE
-    0x8004_6601, // FS_IOC_GETFLAGS on 32 bits
-    0x8008_6601, // FS_IOC_GETFLAGS
-    0x4004_6602, // FS_IOC_SETFLAGS on 32 bits
-    0x4008_6602, // FS_IOC_SETFLAGS
-    0x801C_581F, // FS_IOC_FSGETXATTR
-    0x401C_5820, // FS_IOC_FSSETXATTR
     0x8011_1500, // FS_IOC_GETFSUUID
     0x8081_1501, // FS_IOC_GETFSSYSFSPATH
 ];
 
+/// Also for files and directories; device files and pipes leave them to their drivers.
+const ATTRIBUTES: [u32; 4] = [
+    if cfg!(target_pointer_width = "64") { 0x8008_6601 } else { 0x8004_6601 }, // FS_IOC_GETFLAGS
+    if cfg!(target_pointer_width = "64") { 0x4008_6602 } else { 0x4004_6602 }, // FS_IOC_SETFLAGS
+    0x801C_581F,                                                               // FS_IOC_FSGETXATTR
+    0x401C_5820,                                                               // FS_IOC_FSSETXATTR
+];
+
+/// The same as 32-bit programs have them.
+const COMPAT_ATTRIBUTES: [u32; 2] = [
+    0x8004_6601, // FS_IOC32_GETFLAGS
+    0x4004_6602, // FS_IOC32_SETFLAGS
+];
+
 /// And for regular files only (`file_ioctl`).
-const REGULAR: [u32; 8] = [
+const REGULAR: [u32; 7] = [
     0x541B,      // FIONREAD
     0x1,         // FIBMAP
     0x4030_5828, // FS_IOC_RESVSP
@@ -159,10 +176,28 @@ const REGULAR: [u32; 8] = [
     0x4030_5829, // FS_IOC_UNRESVSP
     0x4030_582B, // FS_IOC_UNRESVSP64
     0x4030_5839, // FS_IOC_ZERO_RANGE
-    0x4024_5828, // FS_IOC_RESVSP of 32-bit programs
 ];
 
-/// Whether a driver's own handler sees the command: only that needs `SYS_IOCTL`.
-fn reaches_driver(command: u32, regular: bool) -> bool {
-    !VFS.contains(&command) && !(regular && REGULAR.contains(&command))
+/// The same as 32-bit programs of x86 have them, whose structure has other gaps (include/linux/falloc.h).
+const COMPAT_REGULAR: [u32; 5] = [
+    0x402C_5828, // FS_IOC_RESVSP_32
+    0x402C_582A, // FS_IOC_RESVSP64_32
+    0x402C_5829, // FS_IOC_UNRESVSP_32
+    0x402C_582B, // FS_IOC_UNRESVSP64_32
+    0x402C_5839, // FS_IOC_ZERO_RANGE_32
+];
+
+/// Whether a driver's own handler sees the command: only that needs `SYS_IOCTL`. `kind` is the type in the file's mode.
+fn reaches_driver(command: u32, kind: u16, through: Through) -> bool {
+    if through == Through::IoUring {
+        return true;
+    }
+    let compat = through == Through::CompatIoctl;
+    let (regular, directory) = (kind == S_IFREG, kind == S_IFDIR);
+    let known = VFS.contains(&command)
+        || ((regular || directory) && ATTRIBUTES.contains(&command))
+        || ((regular || directory) && compat && COMPAT_ATTRIBUTES.contains(&command))
+        || (regular && REGULAR.contains(&command))
+        || (regular && compat && cfg!(target_arch = "x86_64") && COMPAT_REGULAR.contains(&command));
+    !known
 }

@@ -4,8 +4,9 @@
 //!
 //! A file system that fsopen(2) and fsmount(2) made, or a copy that open_tree(2) made, has no place in the tree and so no name
 //! that policy could allow (it begins with the type, as in `tmpfs:/`). `move_mount` puts it into the tree, and there it is
-//! asked for as mount(2) would have been: a whole file system with its type and device, a part of one as `--bind`, one that is
-//! in the tree already as `--move`. What has no hook that shows a directory has words of its own: see [`set_attributes`].
+//! asked for as mount(2) would have been: a new file system with its type and device, a part of one, or the whole of one that
+//! the tree shows already, as `--bind`, a mount that is in the tree already as `--move`. With a device it does not matter whether
+//! it is new, because the device's name says what is shown. What has no hook that shows a directory has words of its own: see [`set_attributes`].
 
 use super::{capability, check_path, check_two};
 use crate::ask::{self, About, Question};
@@ -36,6 +37,8 @@ const KINDS: [(u32, &[u8]); 7] = [
 const PROPAGATION: u32 = (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20);
 const BIND: &[u8] = b"--bind";
 const MOVE: &[u8] = b"--move";
+/// MS_REC: with all mounts that are on it.
+const RECURSIVE: u32 = 1 << 14;
 /// Stands for what was not given.
 const NULL: &[u8] = b"<NULL>";
 
@@ -62,16 +65,17 @@ pub(crate) fn mount(device: Option<&CStr>, dir: &Path<'_>, kind: Option<&CStr>, 
             }
         }
         None => {
-            // An absent type is none that the kernel knows.
-            let found = kind.map_or(FilesystemKind::Unknown, FilesystemKind::of);
-            let name = kind.map_or(NULL, CStr::to_bytes);
-            if found == FilesystemKind::Unknown {
-                return match Question::begin(Item::Mount) {
-                    Some(question) if question.mode() == Mode::Enforcing => Err(Errno::NoDev),
-                    _ => Ok(()),
-                };
+            // Looking a type up may load a module, so it is left to those who need it.
+            let mode = ask::mode(Item::Mount);
+            if mode != Mode::Disabled {
+                // An absent type is none that the kernel knows.
+                let found = kind.map_or(FilesystemKind::Unknown, FilesystemKind::of);
+                let name = kind.map_or(NULL, CStr::to_bytes);
+                if found == FilesystemKind::Unknown {
+                    return if mode == Mode::Enforcing { Err(Errno::NoDev) } else { Ok(()) };
+                }
+                ask_mount(device, found == FilesystemKind::OnDevice, dir, name, flags)?;
             }
-            ask_mount(device, found == FilesystemKind::OnDevice, dir, name, flags)?;
         }
     }
     conceal(dir)
@@ -138,12 +142,12 @@ pub(crate) fn move_mount(from: &Path<'_>, to: &Path<'_>) -> Result {
         return Ok(());
     }
     capability::check(Capability::SysMount)?;
-    let facts = from.mount();
     if let Some(question) = Question::begin(Item::Mount) {
+        let facts = from.mount();
         if facts.attached {
             with_device(&question, from, to, MOVE, 0)?;
-        } else if !facts.whole {
-            with_device(&question, from, to, BIND, 0)?;
+        } else if !facts.whole || (facts.shown && !facts.needs_device) {
+            with_device(&question, from, to, BIND, if facts.has_mounts { RECURSIVE } else { 0 })?;
         } else if facts.needs_device {
             let found = Found::lookup(facts.device, true).and_then(|found| {
                 // The name may have got another meaning since the file system was made.

@@ -8,7 +8,7 @@
 //!
 //! *receiving*: the hook for recvmsg(2) runs before a packet is taken, and not at all for the second and later packets of
 //! recvmmsg(2). So packets are judged when they arrive at the socket, for the domain of the task that used the socket
-//! last. A refused packet is dropped and the receive call gets ENOMEM, as in 1.7; there is no query.
+//! last (see `adopt`). A refused packet is dropped and the receive call gets ENOMEM, as in 1.7; there is no query.
 
 use super::capability::check as check_capability;
 use crate::ask::{self, About, Question};
@@ -36,10 +36,10 @@ pub(crate) fn create(family: u32, kind: u32, kernel: bool) -> Result {
     }
 }
 
-/// The socket is there: packets for it are judged for the task that made it.
+/// The socket is there.
 pub(crate) fn created(sock: &Sock) {
-    if let Some(kind @ (Kind::Datagram | Kind::Raw)) = sock.kind() {
-        own(sock, arrival(kind));
+    if let Some(kind) = sock.kind() {
+        adopt(sock, kind);
     }
 }
 
@@ -51,8 +51,13 @@ const fn arrival(kind: Kind) -> NetworkOp {
     }
 }
 
-/// From now on packets are judged for the calling task. Who the task is does not matter while its domain does not ask.
-fn own(sock: &Sock, op: NetworkOp) {
+/// From now on packets are judged for the calling task, which makes the socket, binds it, connects it or receives from it. Who the
+/// task is does not matter while its domain does not ask.
+fn adopt(sock: &Sock, kind: Kind) {
+    if kind == Kind::Stream {
+        return;
+    }
+    let op = arrival(kind);
     let domain = exec::current_domain(&snapshot::read());
     if ask::mode(Operation::Network(op).item()) != Mode::Disabled || sock.owner().0 != domain {
         sock.set_owner(domain, &task::info());
@@ -70,6 +75,7 @@ pub(crate) fn bind(sock: &Sock, given: &Given<'_>) -> Result {
         return Ok(());
     }
     let Some(kind) = sock.kind() else { return Ok(()) };
+    adopt(sock, kind);
     let Some((address, port)) = sock.address(given, true) else { return Ok(()) };
     match kind {
         Kind::Stream => check(NetworkOp::TcpBind, address, port),
@@ -96,6 +102,7 @@ pub(crate) fn connect(sock: &Sock, given: &Given<'_>) -> Result {
         return Ok(());
     }
     let Some(kind) = sock.kind() else { return Ok(()) };
+    adopt(sock, kind);
     let target = if given.is_unspec() { None } else { sock.address(given, false) };
     let answer = match (kind, target) {
         (Kind::Stream, Some((address, port))) => check(NetworkOp::TcpConnect, address, port),
@@ -142,7 +149,7 @@ pub(crate) fn receive(sock: &Sock) -> Result {
     match sock.kind() {
         Some(Kind::Stream) => stands(sock),
         Some(kind @ (Kind::Datagram | Kind::Raw)) => {
-            own(sock, arrival(kind));
+            adopt(sock, kind);
             if sock.owes_error() {
                 return Err(Errno::NoMem);
             }

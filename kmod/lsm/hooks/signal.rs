@@ -8,15 +8,15 @@
 
 use super::capability::check_atomic;
 use crate::deferred::{self, What};
-use crate::sys::task::Blob;
 use crate::{ask, Result};
 use sekisho_core::capability::Capability;
+use sekisho_core::policy::DomainId;
 
-/// A program sends a signal to a process.
-pub(crate) fn kill(target: &Blob, same_process: bool, signal: u16) -> Result {
+/// A program sends a signal to a process in the domain `target`.
+pub(crate) fn kill(target: DomainId, same_process: bool, signal: u16) -> Result {
     if !ask::is_active() || signal == 0 {
         return Ok(());
     }
     check_atomic(Capability::SysKill)?;
-    deferred::answer(What::Signal { number: signal, target: target.domain(), own: same_process })
+    deferred::answer(What::Signal { number: signal, target, own: same_process })
 }

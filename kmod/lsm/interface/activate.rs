@@ -3,7 +3,6 @@
 //! `activate`: a `1` ends the time in which everybody may write policy and nothing is checked (reference 12.1).
 
 use super::OpenFile;
-use crate::sys::snapshot;
 use crate::{ask, errors, Errno, Result};
 use sekisho_core::mem::Vec;
 use sekisho_core::text::Sink;
@@ -23,10 +22,7 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
     if bytes.trim_ascii() != b"1" {
         return refuse("write 1 to activate the policy");
     }
-    let mut writer = snapshot::write();
-    if !file.may_write() {
-        return Err(Errno::Perm);
-    }
+    let mut writer = file.writer()?;
     let mut edit = writer.edit()?;
     match edit.activate() {
         Ok(()) => writer.publish(edit),

@@ -47,10 +47,7 @@ pub(super) fn read(_: &mut OpenFile) -> Result<Vec<u8>> {
 }
 
 pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
-    let mut writer = snapshot::write();
-    if !file.may_write() {
-        return Err(Errno::Perm);
-    }
+    let mut writer = file.writer()?;
     let is_counting = writer.is_counting();
     match bytes.trim_ascii() {
         b"1" if is_counting => Ok(()),

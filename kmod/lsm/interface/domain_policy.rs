@@ -16,7 +16,7 @@ use sekisho_core::edit::{Cursor, Edit, EditError};
 use sekisho_core::mem::{OutOfMemory, Vec};
 use sekisho_core::policy::DomainId;
 use sekisho_core::select::Select;
-use sekisho_core::text::{Normal, Sink, Words};
+use sekisho_core::text::{Normal, ParseError, Sink, Words};
 
 /// Where an open description stands.
 #[derive(Default)]
@@ -68,15 +68,20 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
     let mut writer = snapshot::write();
     let may_write = file.may_write();
     let mut edit = writer.edit()?;
-    file.for_lines(bytes, &mut |number, line| {
-        if let Some(selected) = select(&edit, &mut cursor, line)? {
+    let mut discard = false;
+    file.lines.feed(title, bytes, &mut |number, line| {
+        let Some(line) = line else {
+            // It might have been another domain's, and what follows must not go to this one.
+            cursor.select(None);
+            return Ok(());
+        };
+        if let Some(selected) = select(&edit, &mut cursor, number, line)? {
             shown = Some(selected);
             return Ok(());
         }
         if !may_write && !line.trim_ascii().is_empty() {
             // Lines that follow belong to a domain that was not made current.
-            let refused = is_transitions(line)?;
-            if !refused {
+            if !is_transitions(line)? {
                 let message =
                     "only a manager may change the policy; add the program or its domain to the file manager";
                 errors::rejected(title, number, 1, message, line);
@@ -93,10 +98,14 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
     }
     drop(writer);
     if let State::Domains(position) = &mut file.state {
+        discard |= cursor.transitions_only() && !position.cursor.transitions_only();
         position.cursor = cursor;
         if shown.is_some() {
             position.shown = shown;
-            // What was made but not read yet is not wanted any more (reference 10.4).
+            discard = true;
+        }
+        // What was made but not read yet is not wanted any more (reference 10.4).
+        if discard {
             file.show(None);
         }
     }
@@ -104,12 +113,18 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
 }
 
 /// Executes a line that chooses a domain for reading; `None` if it is another line, or a wrong one.
-fn select(edit: &Edit, cursor: &mut Cursor, line: &[u8]) -> Result<Option<Shown>, OutOfMemory> {
+fn select(edit: &Edit, cursor: &mut Cursor, number: u32, line: &[u8]) -> Result<Option<Shown>, OutOfMemory> {
     let normal = Normal::new(line)?;
     let domain = match parse(normal.bytes()) {
-        Some(Select::Pid(number)) => domain_of(Pid { number, global: false }),
-        Some(Select::GlobalPid(number)) => domain_of(Pid { number, global: true }),
-        Some(Select::Domain(name)) if !normal.bytes().starts_with(b"select <") => {
+        // There is no domain of a name that none can have.
+        Some(Err(error)) if normal.bytes().starts_with(b"select domain=") => {
+            let column = normal.restore(error).column;
+            errors::rejected(b"domain_policy", number, column, error.reason.message(), line);
+            None
+        }
+        Some(Ok(Select::Pid(number))) => domain_of(Pid { number, global: false }),
+        Some(Ok(Select::GlobalPid(number))) => domain_of(Pid { number, global: true }),
+        Some(Ok(Select::Domain(name))) if !normal.bytes().starts_with(b"select <") => {
             edit.policy().find_domain(name)
         }
         _ => return Ok(None),
@@ -121,17 +136,18 @@ fn select(edit: &Edit, cursor: &mut Cursor, line: &[u8]) -> Result<Option<Shown>
 }
 
 fn is_transitions(line: &[u8]) -> Result<bool, OutOfMemory> {
-    Ok(parse(Normal::new(line)?.bytes()) == Some(Select::Transitions))
+    Ok(matches!(parse(Normal::new(line)?.bytes()), Some(Ok(Select::Transitions))))
 }
 
-fn parse(line: &[u8]) -> Option<Select<'_>> {
+/// A `select` line, which may be wrong; `None` if it is another line.
+fn parse(line: &[u8]) -> Option<Result<Select<'_>, ParseError>> {
     let mut words = Words::new(line);
     words.next().filter(|(_, word)| *word == b"select")?;
-    Select::parse(words).ok()
+    Some(Select::parse(words))
 }
 
 fn domain_of(pid: Pid) -> Option<DomainId> {
-    Process::find(pid).map(|process| process.blob().domain())
+    Process::find(pid).map(|process| process.domain())
 }
 
 /// Sets the profile of a domain that is there, for `.domain_status`.

@@ -5,7 +5,7 @@
 use super::lines::outcome;
 use super::{domain_policy, OpenFile};
 use crate::sys::snapshot;
-use crate::{errors, Errno, Result};
+use crate::{errors, Result};
 use sekisho_core::mem::Vec;
 use sekisho_core::text::{put_u32, Normal, Sink, Words};
 
@@ -23,10 +23,7 @@ pub(super) fn read(_: &mut OpenFile) -> Result<Vec<u8>> {
 
 /// Lines `PROFILE DOMAIN`.
 pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
-    let mut writer = snapshot::write();
-    if !file.may_write() {
-        return Err(Errno::Perm);
-    }
+    let mut writer = file.writer()?;
     let title = file.file.title();
     let mut edit = writer.edit()?;
     let mut changed = false;

@@ -27,16 +27,18 @@ impl Lines {
         Lines { partial: Vec::new(), skipping: false, number: 1 }
     }
 
-    fn try_clone(&self) -> Result<Lines, OutOfMemory> {
+    /// A copy, for when a write fails.
+    pub(super) fn try_clone(&self) -> Result<Lines, OutOfMemory> {
         Ok(Lines { partial: self.partial.try_clone()?, ..*self })
     }
 
-    /// Adds bytes and shows each line that is complete, with its number, until `each` fails.
+    /// Adds bytes and shows each line that is complete, with its number, until `each` fails. One that was too long is noted in
+    /// `errors`, and `None` is shown in its place.
     pub(super) fn feed(
         &mut self,
         file: &'static [u8],
         mut bytes: &[u8],
-        each: &mut dyn FnMut(u32, &[u8]) -> Result,
+        each: &mut dyn FnMut(u32, Option<&[u8]>) -> Result,
     ) -> Result {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let (line, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
@@ -48,9 +50,10 @@ impl Lines {
             if take(&mut self.skipping) {
                 let message = "the line is longer than 131072 bytes; split it";
                 errors::rejected(file, number, 1, message, if partial.is_empty() { line } else { &partial });
-                continue;
+                each(number, None)?;
+            } else {
+                each(number, Some(if partial.is_empty() { line } else { &partial }))?;
             }
-            each(number, if partial.is_empty() { line } else { &partial })?;
         }
         if bytes.is_empty() {
             return Ok(());
@@ -75,15 +78,11 @@ impl Lines {
 }
 
 impl OpenFile {
-    /// Shows the lines that `bytes` complete to `each`. If it fails, nothing of these bytes has happened, and nothing
-    /// remembers them.
+    /// Shows the lines that `bytes` complete to `each`, but for those that were too long.
     pub(super) fn for_lines(&mut self, bytes: &[u8], each: &mut dyn FnMut(u32, &[u8]) -> Result) -> Result {
-        let before = self.lines.try_clone()?;
-        let result = self.lines.feed(self.file.title(), bytes, each);
-        if result.is_err() {
-            self.lines = before;
-        }
-        result
+        self.lines.feed(self.file.title(), bytes, &mut |number, line| {
+            line.map_or(Ok(()), |line| each(number, line))
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use super::OpenFile;
 use crate::log::LOG_QUOTA;
 use crate::query::QUERY_QUOTA;
 use crate::sys::snapshot;
-use crate::{errors, log, query, Errno, Result};
+use crate::{errors, log, query, Result};
 use core::sync::atomic::Ordering;
 use sekisho_core::mem::{OutOfMemory, Vec};
 use sekisho_core::number::Number;
@@ -58,10 +58,7 @@ fn aligned(text: &mut Vec<u8>, value: usize) -> Result<(), OutOfMemory> {
 
 /// Lines `Policy: N`, `Audit logs: N`, `Query lists: N`.
 pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
-    let mut writer = snapshot::write();
-    if !file.may_write() {
-        return Err(Errno::Perm);
-    }
+    let mut writer = file.writer()?;
     let title = file.file.title();
     let mut edit = writer.edit()?;
     let mut changed = false;

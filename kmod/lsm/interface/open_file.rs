@@ -7,7 +7,7 @@ use super::{domain_policy, transaction, FileType, Read, Write};
 use crate::sys::files::say_no_manager;
 use crate::sys::open_file::{UserInput, UserOutput};
 use crate::sys::path::with_exe_name;
-use crate::sys::snapshot;
+use crate::sys::snapshot::{self, Writer};
 use crate::sys::{task, NoFs};
 use crate::{ask, exec, Errno, Result};
 use sekisho_core::mem::{Box, Vec};
@@ -141,13 +141,30 @@ impl OpenFile {
             bytes.extend_from_slice(piece)?;
         }
         let _nofs = NoFs::enter();
-        write(self, &bytes).map(|()| total)
+        let lines = self.lines.try_clone()?;
+        let result = write(self, &bytes).map(|()| total);
+        // What failed has not happened, and nothing remembers its bytes; a transaction is for who wrote it to begin again.
+        if result.is_err() && !matches!(self.state, State::Transaction(_)) {
+            self.lines = lines;
+        }
+        result
+    }
+
+    /// The right to make the next policy, for those who may.
+    ///
+    /// The manager is asked for again under the writer's lock, because reading the caller's memory can take as long as the
+    /// caller likes.
+    pub(super) fn writer(&self) -> Result<Writer> {
+        let writer = snapshot::write();
+        if self.may_write() {
+            Ok(writer)
+        } else {
+            Err(Errno::Perm)
+        }
     }
 
     /// Opener and writer must both be allowed to manage policy, so that a descriptor handed to a privileged program, or
     /// kept from before, is of no use.
-    ///
-    /// Asked again under the writer's lock, because reading the caller's memory can take as long as the caller likes.
     pub(super) fn may_write(&self) -> bool {
         match self.opener {
             Opener::Reader => false,

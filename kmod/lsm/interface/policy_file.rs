@@ -5,7 +5,7 @@
 use super::lines::outcome;
 use super::OpenFile;
 use crate::sys::snapshot;
-use crate::{Errno, Result};
+use crate::Result;
 use sekisho_core::edit::{Edit, EditError};
 use sekisho_core::mem::Vec;
 
@@ -44,10 +44,7 @@ fn write(
     bytes: &[u8],
     execute: fn(&mut Edit, &[u8]) -> Result<(), EditError>,
 ) -> Result {
-    let mut writer = snapshot::write();
-    if !file.may_write() {
-        return Err(Errno::Perm);
-    }
+    let mut writer = file.writer()?;
     let title = file.file.title();
     let mut edit = writer.edit()?;
     let mut changed = false;

@@ -42,7 +42,7 @@ impl Question {
             return Ok(text);
         }
         let policy = snapshot::read();
-        let Some(domain) = policy.domain(process.blob().domain()) else { return Ok(Vec::new()) };
+        let Some(domain) = policy.domain(process.domain()) else { return Ok(Vec::new()) };
         put_u32(&mut text, domain.profile().into())?;
         text.put(b" ")?;
         text.put(domain.name())?;
@@ -56,7 +56,7 @@ fn put_info(text: &mut Vec<u8>, process: &Process) -> Result<(), OutOfMemory> {
     let info = process.info();
     let ask = |exe: Option<Name<'_>>| {
         let policy = snapshot::read();
-        policy.is_manager(process.blob().domain(), &info, exe)
+        policy.is_manager(process.domain(), &info, exe)
     };
     let is_manager = process.with_exe_name(|name| ask(Some(name))).unwrap_or_else(|| ask(None));
     text.put(b"manager=")?;

@@ -16,7 +16,8 @@
 //! | `forget` | the policy before the last commit is not kept any more |
 //!
 //! A line that is not accepted is noted in `errors` as `transaction:LINE:COLUMN`, where LINE counts what was written to the
-//! description. The write goes on, so that all mistakes are told at once; the commit will fail.
+//! description. The write goes on, so that all mistakes are told at once; the commit will fail. So it will after a write that
+//! failed, because what that did not take is missing.
 //!
 //! Lines are looked at when they are written, against the policy of that moment. Until the commit others may change the policy
 //! (a domain is created, a line is learned), and that must not be lost. Then the commit takes all lines again, on top of the
@@ -25,7 +26,7 @@
 use super::lines::outcome;
 use super::open_file::State;
 use super::OpenFile;
-use crate::sys::snapshot::{self, Writer};
+use crate::sys::snapshot;
 use crate::{errors, Errno, Result};
 use sekisho_core::edit::Cursor;
 use sekisho_core::mem::{Box, OutOfMemory, Vec};
@@ -88,9 +89,26 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
     // The state is to be read anew.
     file.show(None);
     let mut lines = core::mem::replace(&mut file.lines, super::lines::Lines::new());
-    let result = lines.feed(file.file.title(), bytes, &mut |number, line| execute(file, number, line));
+    let result = lines.feed(file.file.title(), bytes, &mut |number, line| match line {
+        Some(line) => execute(file, number, line),
+        None => {
+            lost(file);
+            Ok(())
+        }
+    });
     file.lines = lines;
+    if result.is_err() {
+        // The lines behind the one that failed are lost.
+        lost(file);
+    }
     result
+}
+
+/// A line of the transaction that is open did not get there: it cannot be committed any more.
+fn lost(file: &mut OpenFile) {
+    if let State::Transaction(Some(open)) = &mut file.state {
+        open.rejected = open.rejected.saturating_add(1);
+    }
 }
 
 fn execute(file: &mut OpenFile, number: u32, line: &[u8]) -> Result {
@@ -105,7 +123,7 @@ fn execute(file: &mut OpenFile, number: u32, line: &[u8]) -> Result {
         }
         b"rollback" => rollback(file, number),
         b"forget" => {
-            let mut writer = writer(file)?;
+            let mut writer = file.writer()?;
             writer.keep(None);
             Ok(())
         }
@@ -117,16 +135,6 @@ fn execute(file: &mut OpenFile, number: u32, line: &[u8]) -> Result {
 fn refuse(number: u32, message: &'static str, line: &[u8]) -> Result {
     errors::rejected(b"transaction", number, 1, message, line);
     Err(Errno::Inval)
-}
-
-/// The right to change the policy, for those who may.
-fn writer(file: &OpenFile) -> Result<Writer> {
-    let writer = snapshot::write();
-    if file.may_write() {
-        Ok(writer)
-    } else {
-        Err(Errno::Perm)
-    }
 }
 
 fn begin(file: &mut OpenFile, number: u32, scope: Scope) -> Result {
@@ -199,10 +207,13 @@ impl Open {
             return Ok(false);
         }
         let code = FILES.iter().position(|known| *known == file).unwrap_or(0) as u8;
-        self.kept.push(code)?;
-        self.kept.extend_from_slice(&number.to_le_bytes())?;
-        self.kept.extend_from_slice(&length.to_le_bytes())?;
-        self.kept.extend_from_slice(line)?;
+        // In one piece, so that there is all of it or nothing.
+        let mut entry = Vec::with_capacity(PREFIX.saturating_add(line.len()))?;
+        entry.push(code)?;
+        entry.extend_from_slice(&number.to_le_bytes())?;
+        entry.extend_from_slice(&length.to_le_bytes())?;
+        entry.extend_from_slice(line)?;
+        self.kept.extend_from_slice(&entry)?;
         Ok(true)
     }
 
@@ -240,7 +251,7 @@ impl Open {
 
 /// Publishes the transaction, and keeps what it replaces.
 fn commit(file: &mut OpenFile, number: u32) -> Result {
-    let mut writer = writer(file)?;
+    let mut writer = file.writer()?;
     let State::Transaction(open) = &mut file.state else { return Ok(()) };
     let Some(mut open) = open.take() else {
         return refuse(number, "no transaction is open; write begin or begin replace first", b"commit");
@@ -273,7 +284,7 @@ fn failed(number: u32, error: TransactionError, line: &[u8]) -> Result {
 
 /// Makes the policy before the last commit the next one.
 fn rollback(file: &mut OpenFile, number: u32) -> Result {
-    let mut writer = writer(file)?;
+    let mut writer = file.writer()?;
     match writer.restored() {
         None => {
             refuse(number, "no earlier policy is kept; one is after a commit, for one rollback", b"rollback")

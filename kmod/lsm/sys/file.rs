@@ -5,22 +5,28 @@
 use super::path::Path;
 use super::shims;
 use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
 use kernel::bindings as b;
 
 /// A file that is open, or is being opened.
-pub(crate) struct File<'a>(&'a b::file);
+///
+/// # Invariants
+///
+/// The pointer is valid for `'a`. There is no reference, because other processors write to the structure.
+pub(crate) struct File<'a>(NonNull<b::file>, PhantomData<&'a b::file>);
 
 impl<'a> File<'a> {
     /// # Safety
     ///
-    /// `file` is valid for `'a`.
+    /// `file` is not null and valid for `'a`.
     pub(super) unsafe fn from_raw(file: *mut b::file) -> File<'a> {
         // SAFETY: By the caller's promise.
-        File(unsafe { &*file })
+        File(unsafe { NonNull::new_unchecked(file) }, PhantomData)
     }
 
     fn raw(&self) -> *const c_void {
-        (self.0 as *const b::file).cast()
+        self.0.as_ptr().cast_const().cast()
     }
 
     /// Where it is.
@@ -29,7 +35,7 @@ impl<'a> File<'a> {
         unsafe { Path::from_raw(shims::sekisho_file_path(self.raw()).cast()) }
     }
 
-    /// `O_*` flags, `__FMODE_EXEC` included.
+    /// `O_*` flags.
     pub(crate) fn flags(&self) -> u32 {
         // SAFETY: Valid.
         unsafe { shims::sekisho_file_flags(self.raw()) }
@@ -39,6 +45,12 @@ impl<'a> File<'a> {
     pub(crate) fn mode(&self) -> u16 {
         // SAFETY: Valid.
         (unsafe { shims::sekisho_file_mode(self.raw()) } & 0xFFFF) as u16
+    }
+
+    /// Whether it is being opened as a program: by execve itself, or by the kernel that starts one.
+    pub(crate) fn is_program(&self) -> bool {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_file_is_program(self.raw()) }
     }
 
     /// Whether a stacked file system opened it, below a file that has been judged, or it stands for a process.

@@ -3,6 +3,7 @@
 //! What `files.c` offers: wait queues, a clock to sleep by, the kernel's log and audit stream.
 
 use super::process::RawTask;
+use super::task::Blob;
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -40,6 +41,7 @@ extern "C" {
     fn sekisho_audit(refusal: *const RawRefusal);
     fn sekisho_say_no_manager();
     fn sekisho_may_say() -> bool;
+    fn sekisho_warn(what: *const u8, what_size: u32, name: *const u8, name_size: u32);
     fn sekisho_say(error: bool, request: *const u8, request_size: u32, who: *const u8, who_size: u32);
     pub(super) fn sekisho_find_task(pid: u32, global: bool) -> *mut RawTask;
     pub(super) fn sekisho_put_task(task: *mut RawTask);
@@ -165,16 +167,27 @@ pub(crate) fn audit(refusal: &Refusal<'_>) {
     unsafe { sekisho_audit(&raw) }
 }
 
-/// Writes into the kernel's log that the calling task is no manager; not more than a few times in a second.
+/// Writes into the kernel's log that the calling task is no manager: once for a program, and not more than a few times in a
+/// second.
 pub(crate) fn say_no_manager() {
-    // SAFETY: No requirements.
-    unsafe { sekisho_say_no_manager() }
+    if Blob::current().is_first_refusal() {
+        // SAFETY: No requirements.
+        unsafe { sekisho_say_no_manager() }
+    }
 }
 
 /// Whether the kernel's log has room for another message of ours.
 pub(crate) fn may_say() -> bool {
     // SAFETY: No requirements.
     unsafe { sekisho_may_say() }
+}
+
+/// Writes `WARNING: WHAT NAME` into the kernel's log, unless that has enough of ours.
+pub(crate) fn warn(what: &[u8], name: &[u8]) {
+    if may_say() {
+        // SAFETY: The slices live until the call returns.
+        unsafe { sekisho_warn(what.as_ptr(), size(what), name.as_ptr(), size(name)) }
+    }
 }
 
 /// Writes `ERROR: Access REQUEST denied for WHO` into the kernel's log, or `WARNING: ...`.

@@ -10,6 +10,7 @@ use super::net::{Borrowed, Given, Packet};
 use super::path::{text, Path, Super};
 use super::task::{self, Blob};
 use super::{attributes, snapshot};
+use crate::hooks::file::Through;
 use crate::hooks::{capability, directory, file, mount, network, signal};
 use crate::{exec, Errno, Result};
 use core::cell::UnsafeCell;
@@ -49,19 +50,19 @@ unsafe extern "C" fn file_fcntl(raw: *mut b::file, command: c_uint, argument: c_
 
 unsafe extern "C" fn file_ioctl(raw: *mut b::file, command: c_uint, _argument: c_ulong) -> c_int {
     // SAFETY: See above.
-    errno(file::ioctl(&unsafe { File::from_raw(raw) }, command))
+    errno(file::ioctl(&unsafe { File::from_raw(raw) }, command, Through::Ioctl))
 }
 
 unsafe extern "C" fn file_ioctl_compat(raw: *mut b::file, command: c_uint, _argument: c_ulong) -> c_int {
     // SAFETY: See above.
-    errno(file::ioctl(&unsafe { File::from_raw(raw) }, command))
+    errno(file::ioctl(&unsafe { File::from_raw(raw) }, command, Through::CompatIoctl))
 }
 
 #[cfg(CONFIG_IO_URING)]
 unsafe extern "C" fn uring_cmd(command: *mut b::io_uring_cmd) -> c_int {
     // SAFETY: See above.
     let (file, number) = unsafe { File::from_uring(command.cast_const().cast()) };
-    errno(file::ioctl(&file, number))
+    errno(file::ioctl(&file, number, Through::IoUring))
 }
 
 unsafe extern "C" fn path_unlink(dir: *const b::path, dentry: *mut b::dentry) -> c_int {
@@ -118,13 +119,13 @@ unsafe extern "C" fn path_rename(
 }
 
 unsafe extern "C" fn path_chmod(path: *const b::path, mode: b::umode_t) -> c_int {
-    // SAFETY: See above.
-    errno(directory::chmod(&unsafe { Path::from_raw(path) }, mode))
+    // SAFETY: See above; fs/open.c holds the inode's lock.
+    errno(directory::chmod(&unsafe { Path::from_locked(path) }, mode))
 }
 
 unsafe extern "C" fn path_chown(path: *const b::path, uid: b::kuid_t, gid: b::kgid_t) -> c_int {
-    // SAFETY: See above.
-    let path = unsafe { Path::from_raw(path) };
+    // SAFETY: See above; fs/open.c holds the inode's lock.
+    let path = unsafe { Path::from_locked(path) };
     let given = |id: u32| (id != u32::MAX).then_some(id);
     errno(directory::chown(&path, given(uid.val), given(gid.val)))
 }
@@ -255,21 +256,26 @@ unsafe extern "C" fn task_kill(
     cred: *const b::cred,
 ) -> c_int {
     // SAFETY: See above.
-    let (blob, own, from_user) =
-        unsafe { (Blob::of(target), task::is_same_process(target), task::is_from_user(info)) };
+    let (domain, own, from_user) = unsafe {
+        let domain = exec::domain_of(Blob::of(target), task::is_in_execve(target));
+        (domain, task::is_same_process(target), task::is_from_user(info))
+    };
     // Signals of drivers carry credentials of their own; the kernel and terminals are not asked (reference 4.11).
     if !from_user || !cred.is_null() {
         return 0;
     }
-    errno(signal::kill(blob, own, number as u16))
+    errno(signal::kill(domain, own, number as u16))
 }
 
 unsafe extern "C" fn capable(
-    _cred: *const b::cred,
+    cred: *const b::cred,
     _ns: *mut b::user_namespace,
     number: c_int,
     options: c_uint,
 ) -> c_int {
+    if task::is_borrowed(cred) {
+        return 0;
+    }
     errno(capability::capable(number as u32, options))
 }
 

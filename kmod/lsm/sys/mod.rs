@@ -17,6 +17,8 @@ mod shims;
 pub(crate) mod snapshot;
 pub(crate) mod task;
 
+use core::marker::PhantomData;
+
 /// Called by the C side when it starts.
 #[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
 #[no_mangle]
@@ -34,13 +36,15 @@ pub(crate) fn seconds() -> u64 {
 ///
 /// Path hooks run with the parent directory locked, and the policy's writer lock is taken both below such locks and above
 /// allocations.
-pub(crate) struct NoFs(u32);
+///
+/// It is not sent to other tasks.
+pub(crate) struct NoFs(u32, PhantomData<*mut ()>);
 
 impl NoFs {
     /// Begins the scope.
     pub(crate) fn enter() -> NoFs {
         // SAFETY: No requirements; `Drop` restores what this returns.
-        NoFs(unsafe { shims::sekisho_nofs_enter() })
+        NoFs(unsafe { shims::sekisho_nofs_enter() }, PhantomData)
     }
 }
 

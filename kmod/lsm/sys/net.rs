@@ -8,7 +8,6 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use kernel::bindings as b;
 use sekisho_core::address::Address;
-use sekisho_core::mem::Vec;
 use sekisho_core::policy::DomainId;
 use sekisho_core::task::Task;
 
@@ -240,38 +239,36 @@ impl Sock {
         unsafe { shims::sekisho_sock_owes_error(self.raw()) }
     }
 
-    /// Ends a connection that accept(2) is about to return.
-    pub(crate) fn abort_accepted(&self) {
+    /// Ends a connection that was accepted; if accept(2) itself is under way (`called`) it will not return it.
+    pub(crate) fn abort_accepted(&self, called: bool) {
         // SAFETY: Valid; called from work of the accepting task, which holds no lock.
-        unsafe { shims::sekisho_abort_accepted(self.raw()) }
+        unsafe { shims::sekisho_abort_accepted(self.raw(), called) }
     }
 }
 
 /// A packet that arrives.
-pub(crate) struct Packet<'a>(&'a b::sk_buff);
+///
+/// # Invariants
+///
+/// The pointer is valid for `'a`.
+pub(crate) struct Packet<'a>(NonNull<b::sk_buff>, core::marker::PhantomData<&'a b::sk_buff>);
 
 impl<'a> Packet<'a> {
     /// # Safety
     ///
-    /// `skb` is valid for `'a`.
-    pub(super) unsafe fn from_raw(skb: *const b::sk_buff) -> Packet<'a> {
+    /// `skb` is not null and valid for `'a`.
+    pub(super) unsafe fn from_raw(skb: *mut b::sk_buff) -> Packet<'a> {
         // SAFETY: By the caller's promise.
-        Packet(unsafe { &*skb })
+        Packet(unsafe { NonNull::new_unchecked(skb) }, core::marker::PhantomData)
     }
 
     fn raw(&self) -> *const c_void {
-        (self.0 as *const b::sk_buff).cast()
+        self.0.as_ptr().cast_const().cast()
     }
 }
 
-/// Keeps ports back from the kernel's own choice (reference 3.9). Without memory the old ones stay.
-pub(crate) fn set_autobind(ranges: &[(u16, u16)]) {
-    let mut list: Vec<[u16; 2]> = Vec::new();
-    for (from, to) in ranges {
-        if list.push([*from, *to]).is_err() {
-            return;
-        }
-    }
+/// Keeps ports, from one to another, back from the kernel's own choice (reference 3.9).
+pub(crate) fn set_autobind(ranges: &[[u16; 2]]) {
     // SAFETY: The elements are there. May sleep.
-    unsafe { shims::sekisho_set_autobind(list.as_ptr(), list.len()) }
+    unsafe { shims::sekisho_set_autobind(ranges.as_ptr(), ranges.len()) }
 }

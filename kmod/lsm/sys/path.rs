@@ -5,6 +5,7 @@
 use super::shims::{self, PathFacts, RawAttributes, RawMount};
 use crate::{Errno, Result};
 use core::ffi::{c_int, c_void, CStr};
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::{addr_of, NonNull};
 use kernel::bindings as b;
@@ -69,7 +70,9 @@ pub(crate) enum Slash {
 /// A place in a mount: existing, or about to be created.
 pub(crate) struct Path<'a> {
     raw: b::path,
-    _lives: core::marker::PhantomData<&'a ()>,
+    /// The caller holds the lock of the object's inode.
+    locked: bool,
+    _lives: PhantomData<&'a ()>,
 }
 
 impl<'a> Path<'a> {
@@ -78,7 +81,15 @@ impl<'a> Path<'a> {
     /// `path` is valid for `'a`, with references to its mount and dentry held.
     pub(super) unsafe fn from_raw(path: *const b::path) -> Path<'a> {
         // SAFETY: By the caller's promise; the copy takes no reference and lives no longer than the original.
-        Path { raw: unsafe { path.read() }, _lives: core::marker::PhantomData }
+        Path { raw: unsafe { path.read() }, locked: false, _lives: PhantomData }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Path::from_raw`]; the lock of the object's inode is held by the caller for `'a`.
+    pub(super) unsafe fn from_locked(path: *const b::path) -> Path<'a> {
+        // SAFETY: By the caller's promise.
+        Path { locked: true, ..unsafe { Path::from_raw(path) } }
     }
 
     /// # Safety
@@ -87,7 +98,7 @@ impl<'a> Path<'a> {
     pub(super) unsafe fn child(directory: *const b::path, dentry: *mut b::dentry) -> Path<'a> {
         // SAFETY: By the caller's promise.
         let mnt = unsafe { (*directory).mnt };
-        Path { raw: b::path { mnt, dentry }, _lives: core::marker::PhantomData }
+        Path { raw: b::path { mnt, dentry }, locked: false, _lives: PhantomData }
     }
 
     /// # Safety
@@ -96,7 +107,7 @@ impl<'a> Path<'a> {
     pub(super) unsafe fn mount_root(mnt: *mut b::vfsmount) -> Path<'a> {
         // SAFETY: By the caller's promise.
         let dentry = unsafe { shims::sekisho_mount_root(mnt.cast()) }.cast();
-        Path { raw: b::path { mnt, dentry }, _lives: core::marker::PhantomData }
+        Path { raw: b::path { mnt, dentry }, locked: false, _lives: PhantomData }
     }
 
     fn raw(&self) -> *const c_void {
@@ -147,6 +158,8 @@ impl<'a> Path<'a> {
                 device: text(out.device),
                 attached: out.attached,
                 whole: out.whole,
+                shown: out.shown,
+                has_mounts: out.has_mounts,
                 needs_device: out.needs_device,
                 flags: out.flags,
             }
@@ -180,7 +193,8 @@ impl<'a> Path<'a> {
         let size = c_int::try_from(body.len()).unwrap_or(0);
         let mut facts = PathFacts::default();
         // SAFETY: `body` has `size` writable bytes.
-        let start = unsafe { shims::sekisho_path_name(self.raw(), body.as_mut_ptr(), size, &mut facts) };
+        let start =
+            unsafe { shims::sekisho_path_name(self.raw(), self.locked, body.as_mut_ptr(), size, &mut facts) };
         let address = start as usize;
         if address > usize::MAX.wrapping_sub(4096) {
             // An ERR_PTR: ENAMETOOLONG asks for more room, anything else is final.
@@ -227,6 +241,10 @@ pub(crate) struct MountFacts<'a> {
     pub(crate) attached: bool,
     /// It shows the whole file system.
     pub(crate) whole: bool,
+    /// The file system is in a tree already, by this mount or another one.
+    pub(crate) shown: bool,
+    /// Other mounts are on it.
+    pub(crate) has_mounts: bool,
     /// The file system lives on a block device.
     pub(crate) needs_device: bool,
     /// `MS_*`
@@ -342,15 +360,19 @@ pub(crate) fn with_text<R>(text: &[u8], then: impl FnOnce(Name<'_>) -> R) -> Res
 }
 
 /// A file system whose settings change.
-pub(crate) struct Super<'a>(&'a b::super_block);
+///
+/// # Invariants
+///
+/// The pointer is valid for `'a`.
+pub(crate) struct Super<'a>(NonNull<b::super_block>, PhantomData<&'a b::super_block>);
 
 impl<'a> Super<'a> {
     /// # Safety
     ///
-    /// `sb` is valid for `'a`.
-    pub(super) unsafe fn from_raw(sb: *const b::super_block) -> Super<'a> {
+    /// `sb` is not null and valid for `'a`.
+    pub(super) unsafe fn from_raw(sb: *mut b::super_block) -> Super<'a> {
         // SAFETY: By the caller's promise.
-        Super(unsafe { &*sb })
+        Super(unsafe { NonNull::new_unchecked(sb) }, PhantomData)
     }
 
     /// `TYPE:/`, the name of its root, which may be mounted anywhere or nowhere.
@@ -360,7 +382,7 @@ impl<'a> Super<'a> {
         let size = c_int::try_from(bytes.len()).unwrap_or(0);
         // SAFETY: `bytes` has `size` writable bytes.
         let start = unsafe {
-            shims::sekisho_super_name((self.0 as *const b::super_block).cast(), bytes.as_mut_ptr(), size)
+            shims::sekisho_super_name(self.0.as_ptr().cast_const().cast(), bytes.as_mut_ptr(), size)
         };
         let offset = (start as usize).wrapping_sub(bytes.as_ptr() as usize);
         let Some(tail) = bytes.get(offset..) else { return Err(Errno::NoMem) };

@@ -8,10 +8,12 @@
 use super::files::{sekisho_find_task, sekisho_other_exe_file, sekisho_put_task};
 use super::path::{Path, Slash};
 use super::shims;
-use super::task::Blob;
+use super::task::{self, Blob};
+use crate::exec;
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use sekisho_core::name::Name;
+use sekisho_core::policy::DomainId;
 use sekisho_core::task::Task;
 
 /// The kernel's task structure; nothing in it is read here.
@@ -45,6 +47,12 @@ impl Process {
     pub(crate) fn blob(&self) -> &Blob {
         // SAFETY: By the invariant; the blob is freed with the task's structure.
         unsafe { Blob::of(self.0.as_ptr().cast()) }
+    }
+
+    /// The domain that it is in.
+    pub(crate) fn domain(&self) -> DomainId {
+        // SAFETY: By the invariant.
+        exec::domain_of(self.blob(), unsafe { task::is_in_execve(self.0.as_ptr().cast()) })
     }
 
     /// Credentials and state; numbers of processes are 0.

@@ -38,6 +38,8 @@ pub(super) struct RawMount {
     pub(super) device: *const c_char,
     pub(super) attached: bool,
     pub(super) whole: bool,
+    pub(super) shown: bool,
+    pub(super) has_mounts: bool,
     pub(super) needs_device: bool,
     pub(super) flags: u32,
 }
@@ -90,10 +92,12 @@ extern "C" {
     pub(super) fn sekisho_file_is_internal(file: *const c_void) -> bool;
     pub(super) fn sekisho_file_is_tmpfile(file: *const c_void) -> bool;
     pub(super) fn sekisho_file_truncates_early(file: *const c_void) -> bool;
+    pub(super) fn sekisho_file_is_program(file: *const c_void) -> bool;
     pub(super) fn sekisho_dentry_is_dir(dentry: *const c_void) -> bool;
     pub(super) fn sekisho_has_mount(path: *const c_void) -> bool;
     pub(super) fn sekisho_path_name(
         path: *const c_void,
+        locked: bool,
         buffer: *mut u8,
         size: c_int,
         facts: *mut PathFacts,
@@ -128,6 +132,7 @@ extern "C" {
     pub(super) fn sekisho_global_pid() -> u32;
     pub(super) fn sekisho_has_mknod() -> bool;
     pub(super) fn sekisho_is_user_task() -> bool;
+    pub(super) fn sekisho_own_cred() -> *const c_void;
     pub(super) fn sekisho_same_process(task: *mut c_void) -> bool;
     pub(super) fn sekisho_signal_is_from_user(info: *const c_void) -> bool;
     pub(super) fn sekisho_call() -> u32;
@@ -186,6 +191,6 @@ extern "C" {
     pub(super) fn sekisho_peer_address(sk: *const c_void, out: *mut RawInet) -> bool;
     pub(super) fn sekisho_raw_protocol(sk: *const c_void) -> u32;
     pub(super) fn sekisho_packet_source(sk: *const c_void, skb: *const c_void, out: *mut RawInet) -> bool;
-    pub(super) fn sekisho_abort_accepted(sk: *mut c_void);
+    pub(super) fn sekisho_abort_accepted(sk: *mut c_void, called: bool);
     pub(super) fn sekisho_set_autobind(ranges: *const [u16; 2], count: usize);
 }

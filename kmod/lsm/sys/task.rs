@@ -2,8 +2,8 @@
 
 //! The domain of a task, in the blob that the LSM framework allocates with each task.
 //!
-//! Only the task itself changes its blob, so plain loads and stores suffice; they are atomic for the day when another task
-//! reads them. A blob of zeros is a task in `<kernel>`, which is right for the first task and for kernel threads.
+//! Only the task itself changes its blob (and its parent, before it runs), so plain loads and stores suffice; others read it,
+//! at any time (`process.rs`, `attributes.rs`, signals). A blob of zeros is a task in `<kernel>`, which is right for the first task and for kernel threads.
 
 use super::shims;
 use core::mem::{align_of, size_of};
@@ -18,9 +18,9 @@ use sekisho_core::task::Task;
 #[repr(C)]
 pub(crate) struct Blob {
     domain: AtomicU64,
-    /// Where the task returns to when the execve in progress fails; meaningful while `pending` is set.
+    /// Where the task returns to when the execve in progress fails, plus one; 0: no execve is in progress. One word, so that
+    /// other tasks never read half of it.
     previous: AtomicU64,
-    pending: AtomicU32,
     /// `task.state[0]` to `[2]` (reference 0.1), a byte each.
     state: AtomicU32,
     /// See the constants below.
@@ -58,9 +58,13 @@ const EXECUTE_HANDLER: u32 = 1;
 const BECOMES_EXECUTE_HANDLER: u32 = 2;
 /// The handler itself is being opened.
 const OPENING_HANDLER: u32 = 4;
+/// The system call under way has been asked for.
+const ASKED: u32 = 8;
+/// The kernel's log says that the program wanted to write policy and is no manager.
+const SAID_NO_MANAGER: u32 = 16;
 
 // SEKISHO_TASK_BLOB in sekisho.h asks for this and for the room to align it.
-const _: () = assert!(size_of::<Blob>() == 56 && align_of::<Blob>() == 8);
+const _: () = assert!(size_of::<Blob>() == 48 && align_of::<Blob>() == 8);
 // `Modes` has five words of sixteen items, and a mode has two bits.
 const _: () = assert!(
     Mode::Disabled as u32 == 0
@@ -98,7 +102,7 @@ impl Blob {
         unsafe { Blob::from_raw(shims::sekisho_task_blob(task.cast())) }
     }
 
-    /// The domain that the task is in, a pending execve included.
+    /// The domain that the task is in, a pending execve included: for others than the task itself see `exec::domain_of`.
     pub(crate) fn domain(&self) -> DomainId {
         DomainId::from_bits(self.domain.load(Ordering::Relaxed))
     }
@@ -135,8 +139,7 @@ impl Blob {
 
     /// The domain before the pending execve, if there is one.
     pub(crate) fn pending(&self) -> Option<DomainId> {
-        (self.pending.load(Ordering::Relaxed) != 0)
-            .then(|| DomainId::from_bits(self.previous.load(Ordering::Relaxed)))
+        self.previous.load(Ordering::Relaxed).checked_sub(1).map(DomainId::from_bits)
     }
 
     /// The state bytes.
@@ -185,14 +188,34 @@ impl Blob {
         self.set_flag(OPENING_HANDLER, on);
     }
 
+    /// Whether the system call under way has been asked for.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.flag(ASKED)
+    }
+
+    /// Says whether it has.
+    pub(crate) fn set_asked(&self, on: bool) {
+        self.set_flag(ASKED, on);
+    }
+
+    /// Whether this is the first time that the program wants to write policy without being a manager.
+    pub(crate) fn is_first_refusal(&self) -> bool {
+        let first = !self.flag(SAID_NO_MANAGER);
+        self.set_flag(SAID_NO_MANAGER, true);
+        first
+    }
+
+    /// Another program runs.
+    pub(crate) fn forget_refusal(&self) {
+        self.set_flag(SAID_NO_MANAGER, false);
+    }
+
     /// Remembers or forgets the domain before the execve.
     pub(crate) fn set_pending(&self, previous: Option<DomainId>) {
         // An execve in progress may fail, and then another domain counts.
         self.known.store(0, Ordering::Relaxed);
-        if let Some(previous) = previous {
-            self.previous.store(previous.to_bits(), Ordering::Relaxed);
-        }
-        self.pending.store(previous.is_some().into(), Ordering::Relaxed);
+        let word = previous.map_or(0, |domain| domain.to_bits().wrapping_add(1));
+        self.previous.store(word, Ordering::Relaxed);
     }
 }
 
@@ -255,6 +278,13 @@ pub(super) unsafe fn is_in_execve(task: *mut b::task_struct) -> bool {
     unsafe { shims::sekisho_task_in_execve(task.cast()) }
 }
 
+/// Whether the credentials are others than the calling task's own. They are not looked at.
+#[inline]
+pub(super) fn is_borrowed(cred: *const b::cred) -> bool {
+    // SAFETY: No requirements.
+    unsafe { shims::sekisho_own_cred() != cred.cast() }
+}
+
 /// Whether this runs for a program: no interrupt, no kernel thread.
 pub(crate) fn is_user_task() -> bool {
     // SAFETY: No requirements.
@@ -278,16 +308,20 @@ pub(crate) enum Call {
     Adjtimex,
     /// mount_setattr
     MountSetattr,
-    /// open_tree
+    /// open_tree of a copy
     OpenTree,
     /// fsconfig
     Fsconfig,
+    /// kexec_file_load
+    KexecFileLoad,
+    /// accept, accept4
+    Accept,
 }
 
 impl Call {
     /// The one that the calling task is in.
     pub(crate) fn current() -> Call {
-        const ALL: [Call; 8] = [
+        const ALL: [Call; 10] = [
             Call::Reboot,
             Call::Sethostname,
             Call::Vhangup,
@@ -296,6 +330,8 @@ impl Call {
             Call::MountSetattr,
             Call::OpenTree,
             Call::Fsconfig,
+            Call::KexecFileLoad,
+            Call::Accept,
         ];
         // SAFETY: A task that runs for a program has saved registers.
         let number = unsafe { shims::sekisho_call() };

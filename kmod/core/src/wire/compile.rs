@@ -303,7 +303,7 @@ impl<'p> Writer<'_, 'p> {
             self.word(to)?;
         }
         put_len(self.out, exceptions.autobind.len())?;
-        for (from, to) in &exceptions.autobind {
+        for [from, to] in &exceptions.autobind {
             put_u64(self.out, (*from).into())?;
             put_u64(self.out, (*to).into())?;
         }

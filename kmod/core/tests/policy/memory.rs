@@ -2,6 +2,7 @@
 //! Memory: what is added and deleted again leaves nothing behind, and deciding allocates nothing.
 
 use crate::support::{load, question, write, File};
+use sekisho_core::edit::EditError;
 use sekisho_core::engine::decide;
 use sekisho_core::mem::Vec as Text;
 use sekisho_core::name::Name;
@@ -174,4 +175,40 @@ fn printing_into_one_buffer_is_all_that_printing_allocates() {
         policy.print_managers(&mut text).expect("memory");
     });
     assert_eq!(used.count_total, 1);
+}
+
+#[test]
+fn a_handler_that_does_not_fit_leaves_the_old_one() {
+    let mut edit =
+        load(&[(File::Domain, "<kernel>\nexecute_handler /h if task.uid=0\n")]).edit().expect("memory");
+    edit.set_quota(1);
+    let before = File::Domain.print(edit.policy());
+    let mut cursor = Cursor::default();
+    write(&mut edit, &mut cursor, File::Domain, "<kernel>").expect("it is there");
+    let refused = write(&mut edit, &mut cursor, File::Domain, "execute_handler /a/much/longer/name");
+    assert!(refused == Err(EditError::Quota));
+    assert_eq!(File::Domain.print(edit.policy()), before);
+    // One that fits takes its place, and nothing of the old one is left.
+    edit.set_quota(0);
+    write(&mut edit, &mut cursor, File::Domain, "execute_handler /i").expect("no quota");
+    let text = File::Domain.print(edit.policy());
+    assert!(text.contains("execute_handler /i\n") && !text.contains("/h"), "{text}");
+}
+
+#[test]
+fn lines_reach_a_domain_that_was_deleted_while_tasks_are_in_it() {
+    let policy = load(&[(File::Domain, "<kernel> /a\nallow_read /x\n")]);
+    let id = policy.find_domain(b"<kernel> /a").expect("it is there");
+    policy.domain(id).expect("it is there").attach();
+    let mut edit = policy.edit().expect("memory");
+    let mut cursor = Cursor::default();
+    write(&mut edit, &mut cursor, File::Domain, "delete <kernel> /a").expect("good");
+    // `select pid=N` of the kernel's file.
+    cursor.select(Some(id));
+    write(&mut edit, &mut cursor, File::Domain, "allow_read /y").expect("good");
+    let after = edit.commit();
+    assert!(after.domain(id).expect("a task is in it").is_deleted());
+    let mut text = Text::new();
+    after.print_selected(id, false, &mut text).expect("memory");
+    assert!(String::from_utf8_lossy(&text).contains("allow_read /y\n"));
 }
