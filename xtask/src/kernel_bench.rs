@@ -15,11 +15,13 @@ use crate::variant::Variant;
 use crate::{kernel, qemu};
 
 /// What Sekisho may add, by the name of the measurement; the others are only told.
-const BUDGETS: [(&str, i64); 6] = [
+const BUDGETS: [(&str, i64); 8] = [
     ("inactive: open", 150),
     ("disabled: open", 150),
     ("inactive: read", 0),
     ("disabled: read", 0),
+    ("inactive: write", 0),
+    ("disabled: write", 0),
     ("enforcing: read", 0),
     ("enforcing: write", 0),
 ];

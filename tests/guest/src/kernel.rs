@@ -35,13 +35,17 @@ pub fn try_write(name: &str, bytes: &[u8]) -> io::Result<usize> {
 
 /// Writes lines that the kernel must take.
 pub fn write(name: &str, text: &str) {
+    let rejected = offer(name, text);
+    assert!(rejected == 0, "the kernel rejected {rejected} line(s) of {name}, at last {}", last_error());
+}
+
+/// Writes lines that the kernel may reject; how many it did.
+pub fn offer(name: &str, text: &str) -> u64 {
     let rejected = stat("rejected_lines");
     let mut file = open(name);
     file.write_all(format!("{text}\n").as_bytes()).unwrap_or_else(|e| panic!("cannot write {name}: {e}"));
     drop(file);
-    if stat("rejected_lines") != rejected {
-        println!("# the kernel rejected a line of {name}: {}", last_error());
-    }
+    stat("rejected_lines") - rejected
 }
 
 /// Opens a file for writing.
@@ -160,9 +164,13 @@ pub fn rest(file: &mut File) -> String {
     }
 }
 
-/// What poll says within so many milliseconds.
+/// What poll says about reading within so many milliseconds.
 pub fn ready(file: &File, milliseconds: u16) -> PollFlags {
-    let mut list = [PollFd::new(file.as_fd(), PollFlags::POLLIN | PollFlags::POLLRDNORM)];
+    events(file, PollFlags::POLLIN | PollFlags::POLLRDNORM, milliseconds)
+}
+
+fn events(file: &File, wanted: PollFlags, milliseconds: u16) -> PollFlags {
+    let mut list = [PollFd::new(file.as_fd(), wanted)];
     match poll(&mut list, PollTimeout::from(milliseconds)) {
         Ok(_) => list.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty()),
         Err(e) => panic!("poll fails: {e}"),
@@ -172,6 +180,12 @@ pub fn ready(file: &File, milliseconds: u16) -> PollFlags {
 /// Whether there is something to read within so many milliseconds.
 pub fn readable(file: &File, milliseconds: u16) -> bool {
     ready(file, milliseconds).contains(PollFlags::POLLIN)
+}
+
+/// Whether poll says now that it can be written.
+pub fn writable(file: &File) -> bool {
+    let both = PollFlags::POLLOUT | PollFlags::POLLWRNORM;
+    events(file, both, 0).contains(both)
 }
 
 /// The errno of a result; 0: it worked.

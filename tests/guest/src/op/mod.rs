@@ -8,7 +8,7 @@ mod file;
 mod mount;
 mod network;
 mod process;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 mod raw;
 mod slots;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -73,7 +73,7 @@ operations! {
     "rmdir" Rmdir(path: Bytes);
     /// rename
     "rename" Rename(from: Bytes, to: Bytes);
-    /// renameat2 with flags (1 RENAME_NOREPLACE, 2 RENAME_EXCHANGE)
+    /// renameat2 with flags (1 RENAME_NOREPLACE, 2 RENAME_EXCHANGE, 4 RENAME_WHITEOUT)
     "rename2" Rename2(from: Bytes, to: Bytes, flags: u32);
     /// link
     "link" Link(from: Bytes, to: Bytes);

@@ -117,7 +117,7 @@ pub fn perform(op: &Op) -> Performed {
         }
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         Op::Uring(op) => Some(super::uring::perform(op)),
-        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
         Op::Raw(number, arguments) => Some(super::raw::call(*number, arguments)),
         _ => None,
     }

@@ -53,6 +53,24 @@ fn cases() -> Vec<Case> {
             .before(std::slice::from_ref(&hold))
             .after(std::slice::from_ref(&close))
             .happened(|| mode() == 0o640),
+        // The kernel holds the object's lock here, which must not be asked for again to name a socket.
+        case(
+            "fchmod of a socket",
+            Op::FdChmod(1, 0o640),
+            &["allow_chmod socket:[family=2:type=1:protocol=6] 0640"],
+        )
+        .before(&[Op::Socket(1, 2, 1, 0)])
+        .after(std::slice::from_ref(&close)),
+        case(
+            "fchown of a socket",
+            Op::FdChown(1, 10050, 77),
+            &[
+                "allow_chown socket:[family=2:type=1:protocol=6] 10050",
+                "allow_chgrp socket:[family=2:type=1:protocol=6] 77",
+            ],
+        )
+        .before(&[Op::Socket(1, 2, 1, 0)])
+        .after(std::slice::from_ref(&close)),
         case("chown of the user", Op::Chown(FILE.to_vec(), 10050, -1), &["allow_chown /tmp/w/file 10050"])
             .happened(|| owner("/tmp/w/file") == (10050, 0)),
         case("chown of the group", Op::Chown(FILE.to_vec(), -1, 77), &["allow_chgrp /tmp/w/file 77"])

@@ -10,6 +10,7 @@ use guest::op::Op;
 use guest::subject::EPERM;
 use guest::tap::Tap;
 
+use super::mounts::with_places;
 use super::table::{case, requests, with_subject, Case, Table};
 
 const PROGRAM: &str = "/tmp/x/dirops";
@@ -19,6 +20,7 @@ const BLOCK: u32 = 0o060000;
 const SOCKET: u32 = 0o140000;
 const UNIX: u32 = 1;
 const EXCHANGE: u32 = 2;
+const WHITEOUT: u32 = 4;
 const NEW: &str = "/tmp/w/new";
 
 fn there(path: &str) -> bool {
@@ -39,7 +41,20 @@ pub fn run(tap: &mut Tap) {
         targets(tap, table);
         conditions(tap, table);
         hopeless(tap, table);
+        with_places(tap, |tap| table.all(tap, &whiteouts()));
     });
+}
+
+/// What overlay file systems hide files with is a device node, however it is made.
+fn whiteouts() -> Vec<Case> {
+    let (old, new) = ("/tmp/m/file", "/tmp/m/new");
+    vec![case(
+        "rename that leaves a whiteout",
+        Op::Rename2(old.into(), new.into(), WHITEOUT),
+        &["allow_rename /tmp/m/file /tmp/m/new", "allow_mkchar /tmp/m/file 00 0 0"],
+    )
+    .happened(|| there("/tmp/m/new"))
+    .after(&[Op::Rename(new.into(), old.into())])]
 }
 
 fn removing() -> Vec<Case> {

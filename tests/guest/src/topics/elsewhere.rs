@@ -5,7 +5,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use guest::kernel::{self, delete_domain, set_domain, DIRECTORY, DRIVER};
+use guest::kernel::{self, ask, delete_domain, open_both, set_domain, DIRECTORY, DRIVER};
 use guest::op::{Answer, Op};
 use guest::subject::{Subject, EPERM};
 use guest::tap::Tap;
@@ -14,6 +14,7 @@ use nix::mount::{mount, umount, MsFlags};
 use super::{domain_of, fresh_work};
 
 const PROGRAM: &str = "/tmp/x/elsewhere";
+const SENDER: &str = "/tmp/x/elsewhere-sender";
 
 pub fn run(tap: &mut Tap) {
     tap.topic("elsewhere");
@@ -61,6 +62,27 @@ fn attribute(tap: &mut Tap) {
     kernel::write("domain_policy", &format!("{name} /tmp/w/nothing\nuse_profile 3"));
     tap.same("no program", subject.errno(&Op::Exec(b"/tmp/w/nothing".to_vec())), nix::libc::ENOEXEC);
     tap.same("the domain after a failed execve", read(&path), name.clone());
+    let pid = subject.pid();
+    let mut status = open_both(".process_status");
+    tap.same(
+        "as .process_status tells it",
+        ask(&mut status, &format!("{pid} \n")),
+        format!("{pid} 3 {name}"),
+    );
+    let shown = ask(&mut open_both("domain_policy"), &format!("select pid={pid}\n"));
+    tap.contains("as select finds it", &shown, &format!("\n{name}\n"));
+    // And as others see it who send it a signal: the subject has asked for nothing since.
+    match Subject::start(SENDER) {
+        Ok(mut sender) => {
+            let kill = Op::Kill(pid as i32, nix::libc::SIGCONT);
+            for (domain, errno) in [(format!("{name} /tmp/w/nothing"), EPERM), (name.clone(), 0)] {
+                set_domain(&domain_of(SENDER), 3, &[&format!("allow_signal 18 {domain}")]);
+                tap.same(&format!("a signal for {domain}"), sender.errno(&kill), errno);
+            }
+        }
+        Err(e) => tap.check("the sender starts", false, || e.to_string()),
+    }
+    delete_domain(&domain_of(SENDER));
     delete_domain(&format!("{name} /tmp/w/nothing"));
 }
 

@@ -18,6 +18,9 @@ const VICTIM: &str = "/tmp/x/everybody";
 const LEARNING: u8 = 15;
 const ENFORCING: u8 = 11;
 
+const ENOENT: i32 = 2;
+const ENOEXEC: i32 = 8;
+
 pub fn run(tap: &mut Tap) {
     tap.topic("everything");
     // What has a number in its name has another one the second time.
@@ -36,7 +39,6 @@ fn twice(tap: &mut Tap) {
         return tap.check("a receiver of signals starts", false, || VICTIM.into());
     };
     tap.same("it blocks the signal", victim.errno(&Op::Block(10)), 0);
-    let mut rounds = Vec::new();
     for (profile, label) in [(LEARNING, "learning"), (ENFORCING, "enforcing")] {
         fresh_work();
         write("domain_policy", &format!("{own}\nuse_profile 0"));
@@ -51,9 +53,10 @@ fn twice(tap: &mut Tap) {
             }
         }
         drain();
-        let mut answers = Vec::new();
         for op in operations(victim.pid() as i32) {
-            answers.push((op.encode(), subject.errno(&op)));
+            // The bytes of a module are many.
+            let name: String = op.encode().chars().take(60).collect();
+            tap.same(&format!("{label}: {name}"), subject.errno(&op), answer(&op));
         }
         let refused = requests("reject_log");
         if profile == ENFORCING {
@@ -63,19 +66,24 @@ fn twice(tap: &mut Tap) {
         }
         let last = subject.errno(&Op::Open(b"/tmp/w/file".to_vec(), 0, 0));
         tap.same(&format!("{label}: the new program goes on"), last, 0);
-        rounds.push(answers);
         drop(subject);
-    }
-    if let [learned, enforced] = rounds.as_slice() {
-        for ((op, first), (_, second)) in learned.iter().zip(enforced) {
-            tap.same(&format!("as before: {op}"), second, first);
-        }
     }
     let lines = acls(&own);
     tap.check("the lines are many", lines.len() > 60, || lines.join("\n"));
     tap.check("the new program has learned as well", acls(&next).len() >= 3, || domain(&next).join("\n"));
     for name in [&next, &own, &other] {
         delete_domain(name);
+    }
+}
+
+/// What an operation comes to in both rounds: it works, but for what the kernel itself does not do once policy has allowed it.
+fn answer(op: &Op) -> i32 {
+    match op {
+        // The bytes are no module.
+        Op::InitModule(_) => ENOEXEC,
+        // There is no such module.
+        Op::DeleteModule(_) => ENOENT,
+        _ => 0,
     }
 }
 

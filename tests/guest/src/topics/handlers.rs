@@ -2,6 +2,7 @@
 //! execute_handler and denied_execute_handler (reference 6.7): another program runs in place of the one asked for.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use guest::kernel::{self, delete_domain, records, set_domain};
 use guest::op::{Answer, Op};
@@ -24,6 +25,7 @@ pub fn run(tap: &mut Tap) {
     denied(tap);
     flag(tap);
     missing(tap);
+    impatient(tap);
     rooted(tap);
     delete_all(PROGRAM);
     delete_domain(&format!("<kernel> {HANDLER}"));
@@ -182,6 +184,25 @@ fn flag(tap: &mut Tap) {
         acls(&next),
         vec!["allow_read /tmp/w/file if task.type=execute_handler".to_owned()],
     );
+    // It may ask about its callers (reference 10.7), and hears what everybody else hears.
+    set_domain(&next, 0, &[]);
+    let questions = Op::Hold(1, kernel::path(".execute_handler").into_bytes(), 2, 0);
+    tap.same("a handler opens .execute_handler", subject.errno(&questions), 0);
+    for pid in [subject.pid(), std::process::id()] {
+        let question = format!("{pid}\n");
+        let asked = subject.errno(&Op::FdWrite(1, question.clone().into_bytes()));
+        tap.same("a handler asks", asked, 0);
+        let expected = kernel::ask(&mut kernel::open_both(".process_status"), &question);
+        tap.check("there is an answer", expected.starts_with(&format!("{pid} 0 <kernel> /")), || {
+            expected.clone()
+        });
+        tap.same(
+            "a handler is answered",
+            subject.perform(&Op::FdRead(1)),
+            Answer::Text(expected.into_bytes()),
+        );
+    }
+    tap.same("the file is closed", subject.errno(&Op::Close(1)), 0);
     // The handler may not be handled itself; what it executes is an ordinary program again.
     set_domain(&last, 0, &[]);
     let handled = format!("execute_handler {HANDLER}");
@@ -192,6 +213,8 @@ fn flag(tap: &mut Tap) {
     tap.same("the handler executes: the domain", subject.domain(), last.clone());
     set_domain(&last, 3, &["allow_read /tmp/w/file if task.type=execute_handler"]);
     tap.same("the program is no handler", subject.errno(&read), EPERM);
+    set_domain(&last, 0, &[]);
+    tap.same("and does not open .execute_handler", subject.errno(&questions), EPERM);
 }
 
 /// A handler that cannot be run is the end of it.
@@ -209,6 +232,26 @@ fn missing(tap: &mut Tap) {
         tap.same(&format!("the handler {handler}"), subject.errno(&call()), errno);
         tap.same(&format!("the handler {handler}: the domain"), subject.domain(), own.clone());
     }
+}
+
+/// While a handler is set up nobody sleeps the penalty (reference 6.7).
+fn impatient(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    kernel::write("profile", "3-PREFERENCE::enforcing={ verbose=no penalty=40 }");
+    for keyword in ["execute_handler", "denied_execute_handler"] {
+        delete_domain(&format!("{own} {HANDLER}"));
+        let Some(mut subject) = start(tap, PROGRAM) else { return };
+        set_domain(&own, 3, &[&format!("{keyword} {HANDLER}")]);
+        let start = Instant::now();
+        tap.same(&format!("{keyword} without a domain"), subject.errno(&call()), EPERM);
+        // The program itself, which is asked for first, has its penalty.
+        let most = if keyword == "execute_handler" { 3000 } else { 7000 };
+        let waited = start.elapsed();
+        tap.check(&format!("{keyword}: no penalty"), waited < Duration::from_millis(most), || {
+            format!("{waited:?}")
+        });
+    }
+    kernel::write("profile", "3-PREFERENCE::enforcing=use_default");
 }
 
 /// In a chroot the handler must be below its root, and sees its own path from there.

@@ -108,6 +108,18 @@ pub fn run(tap: &mut Tap) {
     pieces(tap);
 }
 
+fn has_mode(tap: &mut Tap, name: &str, mode: u32) {
+    let found = fs::metadata(kernel::path(name)).map(|meta| meta.permissions().mode() & 0o7777).unwrap_or(0);
+    tap.same(&format!("mode of {name}"), format!("{found:o}"), format!("{mode:o}"));
+}
+
+fn names_in(folder: &str) -> Vec<String> {
+    let names = fs::read_dir(folder).map(|entries| {
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    });
+    names.unwrap_or_default()
+}
+
 /// Names, modes and simple contents of the files.
 fn files(tap: &mut Tap) {
     for (name, mode) in [
@@ -133,25 +145,15 @@ fn files(tap: &mut Tap) {
         ("coverage", 0o600),
         ("rehearsal", 0o600),
         ("features", 0o755),
-        ("features/policy_language", 0o444),
     ] {
-        let found =
-            fs::metadata(kernel::path(name)).map(|meta| meta.permissions().mode() & 0o7777).unwrap_or(0);
-        if name == "version" {
-            tap.check("version is nobody's to write", found & 0o222 == 0 && found != 0, || {
-                format!("{found:o}")
-            });
-        } else {
-            tap.same(&format!("mode of {name}"), format!("{found:o}"), format!("{mode:o}"));
-        }
+        has_mode(tap, name, mode);
     }
-    let mut names: Vec<String> = fs::read_dir(DIRECTORY)
-        .map(|entries| {
-            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-        })
-        .unwrap_or_default();
-    names.sort();
-    tap.same("how many files", names.len(), 22);
+    tap.same("how many files", names_in(DIRECTORY).len(), 22);
+    let features = names_in(&kernel::path("features"));
+    tap.check("there are features", features.len() > 10, || format!("{features:?}"));
+    for name in features {
+        has_mode(tap, &format!("features/{name}"), 0o444);
+    }
     tap.check(
         "version is a number",
         read("version").trim().split('.').all(|part| part.parse::<u32>().is_ok()),

@@ -7,9 +7,11 @@ use guest::op::Op;
 use guest::subject::EPERM;
 use guest::tap::Tap;
 
-use super::table::{acls, drain, requests, with_subject, Table};
+use super::mounts::with_places;
+use super::table::{acls, case, drain, requests, with_subject, Case, Table};
 
 const PROGRAM: &str = "/tmp/x/ioctls";
+const ENOTTY: i32 = 25;
 
 pub fn run(tap: &mut Tap) {
     tap.topic("ioctls");
@@ -21,12 +23,60 @@ pub fn run(tap: &mut Tap) {
         table.free(tap, &Op::Mount(b"devpts".to_vec(), b"/dev/pts".to_vec(), b"devpts".to_vec(), 0, empty));
         objects(tap, table);
         ranges(tap, table);
+        table.all(tap, &modes());
+        with_places(tap, |tap| drivers(tap, table));
         table.free(tap, &Op::Umount(b"/dev/pts".to_vec(), 2));
     });
 }
 
 fn ioctl(slot: u32, name: &str) -> Op {
     Op::Ioctl(slot, name.into())
+}
+
+/// One of each kind in every mode.
+fn modes() -> Vec<Case> {
+    let case = |name: &str, object: Op, command: &str, line: &str| {
+        case(&format!("{command} on {name}"), ioctl(1, command), &[line])
+            .before(&[object])
+            .after(&[Op::Close(1)])
+    };
+    vec![
+        case(
+            "a file",
+            Op::Hold(1, b"/tmp/w/file".to_vec(), 2, 0),
+            "FIONREAD",
+            "allow_ioctl /tmp/w/file 0x541B",
+        ),
+        case(
+            "a TCP socket",
+            Op::Socket(1, 2, 1, 0),
+            "FIONBIO",
+            "allow_ioctl socket:[family=2:type=1:protocol=6] 0x5421",
+        ),
+        case("a terminal", Op::Pty(1), "TIOCGWINSZ", "allow_ioctl /dev/ptmx 0x5413"),
+    ]
+}
+
+/// SYS_IOCTL is for what a driver answers (reference 4.10): the flags of a file are its file system's business, those of a device
+/// file would be the driver's.
+fn drivers(tap: &mut Tap, table: &mut Table) {
+    table.profiles = [5, 6, 7];
+    let flags = ioctl(1, "FS_IOC_GETFLAGS");
+    let device = case("flags of a device", flags.clone(), &["allow_capability SYS_IOCTL"])
+        .before(&[Op::Hold(1, b"/dev/null".to_vec(), 0, 0)])
+        .after(&[Op::Close(1)])
+        .answers(ENOTTY);
+    table.case(tap, &device);
+    for path in ["/tmp/m/file", "/tmp/m/a"] {
+        table.free(tap, &Op::Hold(1, path.into(), 0, 0));
+        // A tmpfs has them or not, as the kernel was configured.
+        let answer = table.subject.errno(&flags);
+        tap.check(&format!("flags of {path}"), answer == 0 || answer == ENOTTY, || answer.to_string());
+        table.judge(tap, &format!("flags of {path}"), &[], &flags, answer);
+        let records = requests("grant_log").len() + requests("reject_log").len();
+        tap.same(&format!("flags of {path}: no record"), records, 0);
+        table.free(tap, &Op::Close(1));
+    }
 }
 
 /// Each kind of object: what is learned and recorded, that it grants, and that neighbours do not.

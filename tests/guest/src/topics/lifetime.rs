@@ -148,11 +148,17 @@ fn rounds(tap: &mut Tap) {
     let name = "<kernel> /round /trip";
     settle("snapshots", 1);
     let start = (quiet_bytes(), read("domain_policy"), read("exception_policy"));
+    let rejected = stat("rejected_lines");
     let mut grew = 0;
+    let mut missing: Vec<&str> = Vec::new();
     for _ in 0..ROUNDS {
         write("exception_policy", &EXCEPTION_LINES.join("\n"));
         write("domain_policy", &format!("{name}\n{}", DOMAIN_LINES.join("\n")));
         grew = grew.max(stat("policy_bytes"));
+        // A round without its lines would leave nothing behind either.
+        let (own, common) = (domain(name), read("exception_policy"));
+        missing.extend(DOMAIN_LINES.iter().filter(|line| !own.iter().any(|found| found == **line)));
+        missing.extend(EXCEPTION_LINES.iter().filter(|line| !common.lines().any(|found| found == **line)));
         let acls: Vec<String> = DOMAIN_LINES
             .iter()
             .filter(|l| !l.starts_with("use_profile"))
@@ -163,6 +169,7 @@ fn rounds(tap: &mut Tap) {
         write("exception_policy", &lines.join("\n"));
         write("domain_policy", &format!("delete {name}"));
     }
+    tap.same("each round has all its lines", missing, Vec::new());
     tap.check("it takes memory while it is there", grew > start.0, || format!("{} then {grew}", start.0));
     tap.same("domain_policy is what it was", read("domain_policy"), start.1.clone());
     tap.same("exception_policy is what it was", read("exception_policy"), start.2.clone());
@@ -173,6 +180,7 @@ fn rounds(tap: &mut Tap) {
         write("domain_policy", &format!("{name}\n{}\ndelete {name}", DOMAIN_LINES.join("\n")));
     }
     tap.same("domains deleted as a whole", settle("policy_bytes", start.0), start.0);
+    tap.same("no round had a line rejected", stat("rejected_lines"), rejected);
     // Writing what is there already takes nothing.
     write("domain_policy", &format!("{name}\n{}", DOMAIN_LINES.join("\n")));
     let once = stat("policy_bytes");

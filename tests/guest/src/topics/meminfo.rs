@@ -43,7 +43,8 @@ fn form(tap: &mut Tap) {
     tap.contains("the policy's quota", &text, "   (Quota:   16777216)\n");
     tap.has_line("the logs' quota", &text, "Audit logs:           0   (Quota:        123)");
     tap.has_line("the queries' quota", &text, "Query lists:          0   (Quota:    1048576)");
-    write("meminfo", "Policy: 0\nAudit logs: 0\nQuery lists: 0");
+    // Blanks at the end of a line are nothing.
+    write("meminfo", "Policy: 0 \nAudit logs: 0\t\nQuery lists: 0");
     tap.check("0 takes a quota away", !read("meminfo").contains("Quota"), || read("meminfo"));
     for wrong in ["Policy: x", "Policy 5", "Shared: 1", "Policy: 99999999999999999999"] {
         let rejected = stat("rejected_lines");

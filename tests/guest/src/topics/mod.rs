@@ -25,6 +25,7 @@ mod lifetime;
 mod logs;
 mod manager;
 mod meminfo;
+mod messages;
 mod modes;
 mod mounts;
 mod names;
@@ -35,7 +36,7 @@ mod open;
 mod paths;
 mod programs;
 mod query;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 mod raw;
 mod resolver;
 mod signals;
@@ -76,11 +77,10 @@ pub fn run(tap: &mut Tap) {
     programs::run(tap);
     handlers::run(tap);
     transit::run(tap);
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+    raw::run(tap);
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    {
-        raw::run(tap);
-        uring::run(tap);
-    }
+    uring::run(tap);
     newmounts::run(tap);
     states::run(tap);
     modes::run(tap);
@@ -98,6 +98,7 @@ pub fn run(tap: &mut Tap) {
     files_poll::run(tap);
     audit::run(tap);
     meminfo::run(tap);
+    messages::run(tap);
     status::run(tap);
     elsewhere::run(tap);
     transaction::run(tap);

@@ -2,7 +2,7 @@
 //! What modes and preferences change (reference 3.6, 7.5, 8, 9.1): replacement of names, quota, conditions, penalty,
 //! messages.
 
-use guest::kernel::{self, delete_domain, domain, records, set_domain, write};
+use guest::kernel::{self, delete_domain, domain, offer, records, set_domain, write};
 use guest::op::{Answer, Op};
 use guest::subject::EPERM;
 use guest::tap::Tap;
@@ -280,7 +280,8 @@ fn domains(tap: &mut Tap, table: &mut Table) {
         }
         tap.same(&format!("use_profile {profile}"), table.subject.errno(&read("/tmp/w/file")), errno);
     }
-    write("domain_policy", &format!("{}\nuse_profile 200", table.name));
+    let rejected = offer("domain_policy", &format!("{}\nuse_profile 77", table.name));
+    tap.same("an undefined profile is rejected", rejected, 1);
     tap.same("an undefined profile is not used", table.subject.errno(&read("/tmp/w/file")), EPERM);
     // Settings of a profile count at once too.
     let setting = |text: &str| write("profile", text);

@@ -243,9 +243,14 @@ fn connecting(tap: &mut Tap, table: &mut Table, peer: &mut Subject, ip: &str) {
     let wrong =
         [other.as_str(), &line.replace("connect", "bind"), &line.replace("TCP", "UDP")].map(str::to_owned);
     let wrong: Vec<&str> = wrong.iter().map(String::as_str).collect();
-    for (name, op) in [
-        ("connect", connect(2, &to)),
-        ("MSG_FASTOPEN", Op::Sendto(2, to.clone().into(), FASTOPEN, b"hello".to_vec())),
+    for (name, op, heard) in [
+        ("connect", connect(2, &to), &["more"][..]),
+        // What is sent with the opening comes first, perhaps alone.
+        (
+            "MSG_FASTOPEN",
+            Op::Sendto(2, to.clone().into(), FASTOPEN, b"hello".to_vec()),
+            &["hello", "hellomore"],
+        ),
     ] {
         table.free(tap, &socket(2, family(ip), STREAM));
         table.judge(tap, &format!("TCP {name}"), &wrong, &op, EPERM);
@@ -255,7 +260,7 @@ fn connecting(tap: &mut Tap, table: &mut Table, peer: &mut Subject, ip: &str) {
         table.judge(tap, "send on it", &[], &Op::Send(2, b"more".to_vec()), 0);
         tap.same("the peer accepts", peer.errno(&Op::Accept(1, 3)), 0);
         let text = said(peer.perform(&Op::Recv(3, 0)));
-        tap.check("the peer hears", ["more", "hello", "hellomore"].contains(&text.as_str()), || text.clone());
+        tap.check(&format!("TCP {name}: the peer hears"), heard.contains(&text.as_str()), || text.clone());
         tap.same("the peer answers", peer.errno(&Op::Send(3, b"yes".to_vec())), 0);
         set_domain(&table.name, 3, &[]);
         tap.same("recv on it", said(table.subject.perform(&Op::Recv(2, 0))), "yes".to_owned());
@@ -265,6 +270,14 @@ fn connecting(tap: &mut Tap, table: &mut Table, peer: &mut Subject, ip: &str) {
         tap.same(&format!("TCP {name}, learning"), table.subject.errno(&op), 0);
         tap.same(&format!("TCP {name}, learned"), acls(&table.name), vec![line.clone()]);
         peer.errno(&Op::Accept(1, 3));
+        for (profile, mode) in [(2, "permissive"), (0, "disabled")] {
+            table.free(tap, &socket(2, family(ip), STREAM));
+            set_domain(&table.name, profile, &[]);
+            drain();
+            tap.same(&format!("TCP {name}, {mode}"), table.subject.errno(&op), 0);
+            unjudged(tap, table, &format!("TCP {name}, {mode}"), profile, &line);
+            tap.same(&format!("TCP {name}, {mode}: the peer accepts"), peer.errno(&Op::Accept(1, 3)), 0);
+        }
     }
     peer.errno(&Op::Close(1));
     peer.errno(&Op::Close(3));
@@ -272,6 +285,14 @@ fn connecting(tap: &mut Tap, table: &mut Table, peer: &mut Subject, ip: &str) {
     table.judge(tap, "TCP connect to nobody", &[&line], &connect(2, &to), REFUSED);
     table.judge(tap, "AF_UNSPEC", &[], &Op::Disconnect(2), 0);
     table.free(tap, &Op::Close(2));
+}
+
+/// What permissive mode (profile 2) and disabled mode leave behind: one record or none, and nothing is learned.
+fn unjudged(tap: &mut Tap, table: &Table, label: &str, profile: u8, line: &str) {
+    let records = if profile == 0 { Vec::new() } else { vec![line.to_owned()] };
+    tap.same(&format!("{label}: the records"), requests("reject_log"), records);
+    tap.same(&format!("{label}: no grant"), requests("grant_log"), Vec::new());
+    tap.same(&format!("{label}: nothing is learned"), acls(&table.name), Vec::new());
 }
 
 /// The remote end is judged after the connection was accepted: refused, it is closed.
@@ -299,6 +320,23 @@ fn accepting(tap: &mut Tap, table: &mut Table, peer: &mut Subject, ip: &str) {
     set_domain(&table.name, 1, &[]);
     tap.same("accept, learning", table.subject.errno(&Op::Accept(1, 2)), 0);
     tap.same("accept, learned", acls(&table.name), vec![line]);
+    for (profile, mode) in [(2, "permissive"), (0, "disabled")] {
+        let line = call(tap, peer);
+        set_domain(&table.name, profile, &[]);
+        drain();
+        tap.same(&format!("accept, {mode}"), table.subject.errno(&Op::Accept(1, 2)), 0);
+        unjudged(tap, table, &format!("accept, {mode}"), profile, &line);
+        tap.same(
+            &format!("accept, {mode}: it can send"),
+            table.subject.errno(&Op::Send(2, b"x".to_vec())),
+            0,
+        );
+        tap.same(
+            &format!("accept, {mode}: the peer hears"),
+            said(peer.perform(&Op::Recv(2, 0))),
+            "x".to_owned(),
+        );
+    }
     call(tap, peer);
     let range = format!("allow_network TCP accept {} 1024-65535", policy(ip));
     table.judge(tap, "accept with a range", &[&range], &Op::Accept(1, 2), 0);

@@ -4,10 +4,11 @@
 //! 1.7 knows no such calls, so how they are written down is this project's choice; each line is one constant here.
 
 use guest::op::Op;
+use guest::subject::EPERM;
 use guest::tap::Tap;
 
 use super::mounts::{mounted, with_places};
-use super::table::{case, with_subject, Case};
+use super::table::{case, with_subject, Case, Table};
 
 const PROGRAM: &str = "/tmp/x/newmounts";
 
@@ -19,6 +20,10 @@ const NEW_SOURCE: &str = "allow_mount my\\040source /tmp/m/b/ tmpfs 0x0";
 const NEW_READ_ONLY: &str = "allow_mount none /tmp/m/b/ tmpfs 0x1";
 /// A copy of a part of a file system, put in its place: what was copied has no place in the tree.
 const COPY: &str = "allow_mount tmpfs:/a/ /tmp/m/b/ --bind 0x0";
+/// The whole of a file system that is mounted already is a copy too.
+const COPY_WHOLE: &str = "allow_mount tmpfs:/ /tmp/m/b/ --bind 0x0";
+/// The same with all mounts on it.
+const COPY_ALL: &str = "allow_mount tmpfs:/a/ /tmp/m/b/ --bind 0x4000";
 /// What is mounted gets another place.
 const MOVED: &str = "allow_mount /tmp/m/a/ /tmp/m/b/ --move 0x0";
 /// A file system gets other options, wherever it is mounted.
@@ -29,6 +34,7 @@ pub fn run(tap: &mut Tap) {
     with_places(tap, |tap| {
         with_subject(tap, PROGRAM, |tap, table| {
             table.all(tap, &cases());
+            copies(tap, table);
             table.profiles = [5, 6, 7];
             table.all(tap, &capabilities());
         });
@@ -78,6 +84,14 @@ fn cases() -> Vec<Case> {
             .before(&[Op::OpenTree(2, b"/tmp/m/a".to_vec(), 1)])
             .after(&after())
             .happened(on_b),
+        case("open_tree of the whole, move_mount", to_b(), &[COPY_WHOLE])
+            .before(&[tmpfs("/tmp/m/a"), Op::OpenTree(2, b"/tmp/m/a".to_vec(), 1)])
+            .after(&after())
+            .happened(on_b),
+        case("open_tree with what is mounted on it, move_mount", to_b(), &[COPY_ALL])
+            .before(&[tmpfs("/tmp/m/a/sub"), Op::OpenTree(2, b"/tmp/m/a".to_vec(), 0x8001)])
+            .after(&[&[umount("/tmp/m/a/sub")][..], &after()].concat())
+            .happened(on_b),
         case("move_mount", Op::MovePath(b"/tmp/m/a".to_vec(), b"/tmp/m/b".to_vec()), &[MOVED])
             .before(&[tmpfs("/tmp/m/a")])
             .after(&after())
@@ -90,6 +104,23 @@ fn cases() -> Vec<Case> {
             ])
             .after(&after()),
     ]
+}
+
+/// The right to mount a new file system does not show an old one.
+fn copies(tap: &mut Tap, table: &mut Table) {
+    for op in [tmpfs("/tmp/m/a"), Op::OpenTree(2, b"/tmp/m/a".to_vec(), 1)] {
+        table.free(tap, &op);
+    }
+    table.judge(tap, "a copy of a whole tmpfs", &[NEW], &to_b(), EPERM);
+    table.free(tap, &Op::Close(2));
+    // And before it has a place it has a name that nobody expects.
+    for op in made(&[], 0) {
+        table.free(tap, &op);
+    }
+    table.judge(tap, "a copy that is nowhere yet", &["allow_mount any /tmp/m/b/ --bind 0x0"], &to_b(), EPERM);
+    for op in [Op::Close(1), Op::Close(2), umount("/tmp/m/a")] {
+        table.free(tap, &op);
+    }
 }
 
 fn capabilities() -> Vec<Case> {

@@ -21,6 +21,7 @@ pub fn run(tap: &mut Tap) {
     interpreters(tap);
     loader(tap);
     descriptors(tap);
+    links(tap);
     relative(tap);
     rooted(tap);
     delete_all(PROGRAM);
@@ -195,6 +196,30 @@ fn descriptors(tap: &mut Tap) {
         set_domain(&own, 3, &[&self_domain, &format!("allow_execute {name}")]);
         tap.same(&format!("execveat of {label}, allowed"), subject.errno(&Op::ExecFd(slot)), 0);
         tap.same(&format!("execveat of {label}: the domain"), subject.domain(), next.clone());
+    }
+}
+
+/// A link in procfs is a name like others: its own, not that of what it leads to (reference 6.2, 6.4).
+fn links(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    fresh_work();
+    let self_domain = format!("allow_read {}", kernel::path("self_domain"));
+    for (path, name) in [("/proc/self/fd/3", "/proc/self/fd/3"), ("/proc/self/exe", "/proc/self/exe")] {
+        set_domain(&format!("{own} {name}"), 0, &[]);
+        let Some(mut subject) = start(tap, PROGRAM) else { return };
+        tap.same("a program is open", subject.errno(&Op::Hold(1, TARGET.into(), 0, 0)), 0);
+        let op = usual(path);
+        set_domain(&own, 3, &[&self_domain, &format!("allow_execute {TARGET}")]);
+        drain();
+        tap.same(&format!("execve of {path}"), subject.errno(&op), EPERM);
+        tap.same(
+            &format!("execve of {path}: the record"),
+            requests("reject_log"),
+            vec![format!("allow_execute {name}")],
+        );
+        set_domain(&own, 3, &[&self_domain, &format!("allow_execute {name}")]);
+        tap.same(&format!("execve of {path}, allowed"), subject.errno(&op), 0);
+        tap.same(&format!("execve of {path}: the domain"), subject.domain(), format!("{own} {name}"));
     }
 }
 

@@ -159,6 +159,31 @@ fn new_domain(tap: &mut Tap, subject: &mut Subject, name: &str) {
     let (serial, text) = question(&mut observer);
     let request = format!("\n{name}\n# wants to create domain\n{name} /tmp/w/program\n\0");
     tap.check("the question", text.ends_with(&request), || text.clone());
+    answer(&mut observer, &format!("A{serial}=2\n"));
+    tap.same("2 is no", subject.end(&exec), guest::op::Answer::Errno(EPERM));
+    let next = format!("{name} /tmp/w/program");
+    tap.lacks_line("no domain", &read("domain_policy"), &next);
+    subject.begin(&exec);
+    let (serial, _) = question(&mut observer);
+    answer(&mut observer, &format!("A{serial}=3\n"));
+    let (serial, text) = question(&mut observer);
+    tap.check(
+        "3 asks again",
+        text.starts_with(&format!("Q{serial}-1\n")) && text.ends_with(&request),
+        || text.clone(),
+    );
+    // The observer makes the domain itself; then there is nothing left to ask.
+    write("domain_policy", &format!("{next}\nuse_profile 0"));
+    answer(&mut observer, &format!("A{serial}=3\n"));
+    tap.same("the domain is there now", subject.end(&exec), guest::op::Answer::Errno(0));
+    tap.same("and entered", subject.domain(), next.clone());
+    delete_domain(&next);
+    let Ok(mut subject) = Subject::start(PROGRAM) else {
+        return tap.check("the subject starts", false, String::new);
+    };
+    set_domain(name, 3, &["allow_execute /tmp/w/program"]);
+    subject.begin(&exec);
+    let (serial, _) = question(&mut observer);
     answer(&mut observer, &format!("A{serial}=1\n"));
     tap.same("the domain is created", subject.end(&exec), guest::op::Answer::Errno(0));
     drop(observer);

@@ -15,6 +15,8 @@ const PROGRAM: &str = "/tmp/x/signals";
 const VICTIM: &str = "/tmp/x/victim";
 const OTHER: &str = "/tmp/x/victim2";
 const SIGUSR1: i32 = 10;
+/// The profile in which everything is learned.
+const LEARNS_ALL: u8 = 15;
 const SIGCONT: i32 = 18;
 
 pub fn run(tap: &mut Tap) {
@@ -97,6 +99,14 @@ fn single(tap: &mut Tap, table: &mut Table) {
             tap.same(&format!("{name}, profile {profile}: learned"), acls(&table.name), learned);
         }
     }
+    // What is asked first is recorded and learned first (reference 4.11).
+    let Some(victim) = victim(tap, VICTIM) else { return };
+    set_domain(&table.name, LEARNS_ALL, &[]);
+    drain();
+    let both = ["allow_capability SYS_KILL".to_owned(), line];
+    tap.same("kill, learning all", table.subject.errno(&Op::Kill(victim.pid() as i32, SIGUSR1)), 0);
+    tap.same("kill, learning all: the records", requests("reject_log"), both.to_vec());
+    tap.same("kill, learning all: learned", acls(&table.name), both.to_vec());
     table.judge(tap, "kill of nobody", &[], &Op::Kill(30_000, SIGUSR1), 3);
 }
 

@@ -10,6 +10,8 @@ use super::table::{drain, with_subject, Table};
 use super::{domain_of, fresh_work};
 
 const PROGRAM: &str = "/tmp/x/states";
+const EEXIST: i32 = 17;
+const EISDIR: i32 = 21;
 
 fn file() -> Op {
     Op::Open(b"/tmp/w/file".to_vec(), 0, 0)
@@ -114,13 +116,26 @@ fn order(tap: &mut Tap, table: &mut Table) {
         EPERM,
     );
     tap.same("what is refused sets nothing: the state", state(table), "0 0 0".to_owned());
-    // The system call may fail for another reason: the entry has decided.
-    let exclusive = Op::Rename2(b"/tmp/w/file".to_vec(), b"/tmp/w/full/inner".to_vec(), 1);
-    table.enforced(&["allow_rename /tmp/w/file /tmp/w/full/inner ; set task.state[0]=4"], &exclusive);
-    let after = state(table);
-    // Before the policy is asked the kernel sees that the name is taken.
-    tap.check("a call that fails later", after == "4 0 0" || after == "0 0 0", || after.clone());
+    // The system call may fail for another reason: the entry has decided. Only after the policy has been asked does the kernel
+    // see that a directory is not to be unlinked.
+    table.judge(
+        tap,
+        "a call that fails later",
+        &["allow_unlink /tmp/w/dir/ ; set task.state[0]=4"],
+        &Op::Unlink(b"/tmp/w/dir".to_vec()),
+        EISDIR,
+    );
+    tap.same("a call that fails later: the state", state(table), "4 0 0".to_owned());
     reset(tap, table);
+    // What fails before the policy is asked: the name is taken.
+    table.judge(
+        tap,
+        "a call that fails earlier",
+        &["allow_rename /tmp/w/file /tmp/w/full/inner ; set task.state[0]=4"],
+        &Op::Rename2(b"/tmp/w/file".to_vec(), b"/tmp/w/full/inner".to_vec(), 1),
+        EEXIST,
+    );
+    tap.same("a call that fails earlier: the state", state(table), "0 0 0".to_owned());
 }
 
 /// In permissive and learning mode as well, but only by an entry that is there; in disabled mode never.

@@ -93,6 +93,15 @@ fn select(tap: &mut Tap, subject: &mut Subject, name: &str) {
         let text = ask(&mut file, &format!("select {nobody}\n"));
         tap.same(&format!("select {nobody}"), text, format!("# select {nobody}\n"));
     }
+    // There is no domain of a name that none can have.
+    let text = ask(&mut open_both("domain_policy"), "select domain=/a\n");
+    tap.same("select of no name", text, "# select domain=/a\n".to_owned());
+    // What was made but not read yet is not wanted any more.
+    let mut file = open_both("domain_policy");
+    let mut begun = [0; 5];
+    tap.check("reading begins", file.read(&mut begun).is_ok(), String::new);
+    let text = ask(&mut file, "select allow_execute\n");
+    tap.same("it begins again", text, ask(&mut open_both("domain_policy"), "select allow_execute\n"));
     let mut file = open_both("domain_policy");
     drop(ask(&mut file, &format!("select pid={pid}\nallow_read /selected\n")));
     tap.check(
@@ -110,6 +119,9 @@ fn select(tap: &mut Tap, subject: &mut Subject, name: &str) {
     let text = ask(&mut file, &format!("select pid={pid}\n"));
     let start = format!("# select pid={pid}\n# This is a deleted domain.\n{name}\n");
     tap.check("a deleted domain", text.starts_with(&start), || text.clone());
+    // An observer can help a task that is still in it (reference 9.3).
+    let text = ask(&mut file, &format!("select pid={pid}\nallow_read /in-deleted\n"));
+    tap.contains("a line for it", &text, "\nallow_read /in-deleted\n");
 }
 
 fn refusals(tap: &mut Tap) {

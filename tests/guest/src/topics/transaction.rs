@@ -14,6 +14,7 @@ pub fn run(tap: &mut Tap) {
     there_and_back(tap);
     nothing(tap);
     meanwhile(tap);
+    lost(tap);
     whole(tap);
     protocol(tap);
     tap.same("one snapshot is left", settle("snapshots", 1), 1);
@@ -115,4 +116,31 @@ fn protocol(tap: &mut Tap) {
         tap.same(&format!("{text:?}"), errno(&written), EINVAL);
         tap.contains(&format!("{text:?} is told"), &last_error(), reason);
     }
+}
+
+/// A line that did not get in makes the commit fail, whatever kept it out.
+fn lost(tap: &mut Tap) {
+    let before = (read("exception_policy"), read("domain_policy"));
+    let long = "x".repeat(200_000);
+    let mut file = open_both("transaction");
+    let state = ask(&mut file, "begin\nfile exception_policy\nnumber_group TX 1\n");
+    tap.contains("it is open", &state, "state open\n");
+    for part in [long.as_bytes(), b"\n"] {
+        tap.check("a long line is written", file.write_all(part).is_ok(), String::new);
+    }
+    tap.contains("it is told", &last_error(), "the line is longer than 131072 bytes");
+    tap.contains("and fails the transaction", &ask(&mut file, "\n"), "state failed\nlines 1\nrejected 1\n");
+    tap.same("the commit fails", errno(&file.write(b"commit\n")), EINVAL);
+    // What stands behind a command that fails is not looked at.
+    let text = "begin\nfile exception_policy\nnumber_group TX 1\nbegin\nnumber_group TX 2\n";
+    tap.same("a second begin", errno(&file.write(text.as_bytes())), EINVAL);
+    tap.same("and no commit", errno(&file.write(b"commit\n")), EINVAL);
+    tap.same("nothing changed", (read("exception_policy"), read("domain_policy")), before);
+    // In domain_policy what follows does not go to the domain before.
+    let mut file = kernel::open("domain_policy");
+    let text = format!("<kernel> /tx\n<kernel> /{long}\nallow_read /tx-lost\n");
+    tap.check("lines behind a long one", file.write_all(text.as_bytes()).is_ok(), String::new);
+    tap.contains("have no domain", &last_error(), "no current domain");
+    tap.same("and are in none", kernel::domain("<kernel> /tx"), vec!["use_profile 0".to_owned()]);
+    kernel::delete_domain("<kernel> /tx");
 }
