@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask test`: one topic, or everything in the order in which it fails soonest.
 
+use std::panic::resume_unwind;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{bail, ensure, Context, Result};
@@ -63,77 +65,93 @@ fn replace(arch: Arch, variant: Variant, seconds: u32) -> Result<()> {
 }
 
 /// One part of the whole.
-type Step<'a> = (String, Box<dyn Fn() -> Result<()> + 'a>);
+struct Step {
+    name: String,
+    run: Box<dyn Fn() -> Result<()> + Send + Sync>,
+}
+
+fn step(name: impl Into<String>, run: impl Fn() -> Result<()> + Send + Sync + 'static) -> Step {
+    Step { name: name.into(), run: Box::new(run) }
+}
+
+/// A machine under test keeps one core busy and sleeps now and then; so many run at once.
+const MACHINES: usize = 2;
 
 fn all() -> Result<()> {
-    let mut steps: Vec<Step<'_>> = vec![
-        ("format".into(), Box::new(format)),
-        (
-            "lints".into(),
-            Box::new(|| {
-                cargo(&[
-                    "clippy",
-                    "--locked",
-                    "--workspace",
-                    "--all-targets",
-                    "--quiet",
-                    "--",
-                    "-D",
-                    "warnings",
-                ])
-            }),
-        ),
-        (
-            "unit and property tests".into(),
-            Box::new(|| cargo(&["test", "--locked", "--workspace", "--quiet"])),
-        ),
-        (
-            "budgets of the core".into(),
-            Box::new(|| bench::run(bench::What::Core { groups: Vec::new(), json: None })),
-        ),
+    let mut first = vec![
+        step("format", format),
+        step("lints", || {
+            cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+        }),
+        step("unit and property tests", || cargo(&["test", "--locked", "--workspace", "--quiet"])),
+        step("budgets of the core", || bench::run(bench::What::Core { groups: Vec::new(), json: None })),
     ];
+    let mut machines = Vec::new();
     for arch in Arch::ALL {
-        steps
-            .push((format!("kernel {arch}"), Box::new(move || kernel::build(arch, Variant::Full).map(drop))));
-        steps.push((
-            format!("kernel objects {arch}"),
-            Box::new(move || objects::check(arch, &kernel::build_dir(arch, Variant::Full)?)),
-        ));
-        steps.push((
-            format!("budgets of system calls {arch}"),
-            Box::new(move || bench::run(bench::What::Kernel { arch })),
-        ));
-        steps.push((
-            format!("guest tests {arch}"),
-            Box::new(move || guest_test::run(arch, Variant::Full, "sekisho")),
-        ));
+        first.push(step(format!("kernel {arch}"), move || kernel::build(arch, Variant::Full).map(drop)));
+        first.push(step(format!("kernel objects {arch}"), move || {
+            objects::check(arch, &kernel::build_dir(arch, Variant::Full)?)
+        }));
+        machines.push(step(format!("guest tests {arch}"), move || {
+            guest_test::run(arch, Variant::Full, "sekisho")
+        }));
     }
-    steps.push((
-        "policy replaced under load on arm".into(),
-        Box::new(|| replace(Arch::Arm, Variant::Full, 20)),
-    ));
-    steps.push(("the story on qemu-arm".into(), Box::new(demo::run)));
+    for arch in Arch::ALL {
+        machines.push(step(format!("budgets of system calls {arch}"), move || {
+            bench::run(bench::What::Kernel { arch })
+        }));
+    }
+    // Four processors and a time limit: alone.
+    let last = [
+        step("policy replaced under load on arm", || replace(Arch::Arm, Variant::Full, 20)),
+        step("the story on qemu-arm", demo::run),
+    ];
 
-    let mut summary = Vec::new();
-    let mut failed = 0;
-    for (name, step) in &steps {
-        println!("==> {name}");
-        let start = Instant::now();
-        let result = step();
-        let seconds = start.elapsed().as_secs();
-        match &result {
-            Ok(()) => summary.push(format!("ok      {seconds:5} s  {name}")),
-            Err(error) => {
-                failed += 1;
-                println!("{name} FAILED: {error:?}");
-                summary.push(format!("FAILED  {seconds:5} s  {name}"));
-            }
-        }
+    let mut done = run_steps(&first, 1);
+    done.extend(run_steps(&machines, MACHINES));
+    done.extend(run_steps(&last, 1));
+    let failed = done.iter().filter(|done| !done.passed).count();
+    println!();
+    for done in &done {
+        let word = if done.passed { "ok    " } else { "FAILED" };
+        println!("{word}  {:5} s  {}", done.seconds, done.name);
     }
-    println!("\n{}", summary.join("\n"));
-    println!("{} passed, {failed} failed", summary.len() - failed);
-    ensure!(failed == 0, "{failed} of {} parts failed", summary.len());
+    println!("{} passed, {failed} failed", done.len() - failed);
+    ensure!(failed == 0, "{failed} of {} parts failed", done.len());
     Ok(())
+}
+
+/// What came of a step.
+struct Done<'a> {
+    name: &'a str,
+    passed: bool,
+    seconds: u64,
+}
+
+/// Runs steps, so many at a time, and goes on when one fails.
+fn run_steps(steps: &[Step], at_once: usize) -> Vec<Done<'_>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let name = step.name.as_str();
+            println!("==> {name}");
+            let start = Instant::now();
+            let result = (step.run)();
+            if let Err(error) = &result {
+                println!("{name} FAILED: {error:?}");
+            }
+            done.push(Done { name, passed: result.is_ok(), seconds: start.elapsed().as_secs() });
+        }
+        done
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
 }
 
 /// The workspace, and the kernel's crate, which no Cargo.toml names.
