@@ -11,7 +11,7 @@ use crate::variant::Variant;
 use crate::{kernel, qemu};
 
 /// The longest time for one boot.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(900);
 /// The same with everything that a debug kernel checks.
 const SLOW: Duration = Duration::from_secs(3600);
 

@@ -10,6 +10,7 @@ use anyhow::{bail, ensure, Context, Result};
 use clap::Subcommand;
 
 use crate::arch::Arch;
+use crate::image::{self, Flavour};
 use crate::variant::Variant;
 use crate::{bench, cache, demo, guest_test, kernel, objects};
 
@@ -74,7 +75,7 @@ fn step(name: impl Into<String>, run: impl Fn() -> Result<()> + Send + Sync + 's
     Step { name: name.into(), run: Box::new(run) }
 }
 
-/// A machine under test keeps one core busy and sleeps now and then; so many run at once.
+/// A machine under test keeps one core busy and sleeps now and then; so many run at once. What they boot has been built before.
 const MACHINES: usize = 2;
 
 fn all() -> Result<()> {
@@ -92,6 +93,7 @@ fn all() -> Result<()> {
         first.push(step(format!("kernel objects {arch}"), move || {
             objects::check(arch, &kernel::build_dir(arch, Variant::Full)?)
         }));
+        first.push(step(format!("image {arch}"), move || image::build(arch, Flavour::Test).map(drop)));
         machines.push(step(format!("guest tests {arch}"), move || {
             guest_test::run(arch, Variant::Full, "sekisho")
         }));
