@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the kernel's log tells besides refusals (reference 6.2, 8.4, 10.2).
 
-use guest::kernel::{self, delete_domain, records, set_domain, write};
+use guest::kernel::{self, set_domain, write};
 use guest::op::Op;
 use guest::subject::{Subject, EPERM};
 use guest::tap::Tap;
 
 use super::boot::kernel_log;
-use super::{domain_of, fresh_work};
+use super::table::with_subject;
 
 const PROGRAM: &str = "/tmp/x/messages";
 
 pub fn run(tap: &mut Tap) {
     tap.topic("messages");
-    fresh_work();
     // Not more than a few messages in five seconds.
     std::thread::sleep(std::time::Duration::from_millis(5500));
-    let name = domain_of(PROGRAM);
-    match Subject::start(PROGRAM) {
-        Ok(mut subject) => {
-            full(tap, &mut subject, &name);
-            no_domain(tap, &mut subject, &name);
-            no_manager(tap, &mut subject, &name);
-        }
-        Err(e) => tap.check("the subject starts", false, || e.to_string()),
-    }
-    delete_domain(&name);
-    records("reject_log");
-    records("grant_log");
+    with_subject(tap, PROGRAM, |tap, table| {
+        let name = table.name.clone();
+        full(tap, &mut table.subject, &name);
+        no_domain(tap, &mut table.subject, &name);
+        no_manager(tap, &mut table.subject, &name);
+    });
 }
 
 fn told(tap: &mut Tap, label: &str, message: &str, times: usize) {
