@@ -279,17 +279,17 @@ bool sekisho_may_say(void)
 }
 
 /* A line of the kernel's log has 1 KiB, and vsnprintf() warns about strings that are longer than 32 KiB. */
-static const u32 most = 480;
+static const u32 text_max = 480;
 
 void sekisho_warn(const u8 *what, u32 what_size, const u8 *name, u32 name_size)
 {
-	pr_warn("WARNING: %.*s %.*s%s\n", (int)min(what_size, most), what, (int)min(name_size, most), name,
-		name_size > most ? "..." : "");
+	pr_warn("WARNING: %.*s %.*s%s\n", (int)min(what_size, text_max), what, (int)min(name_size, text_max), name,
+		name_size > text_max ? "..." : "");
 }
 
 void sekisho_say(bool error, const u8 *request, u32 request_size, const u8 *who, u32 who_size)
 {
 	pr_warn("%s: Access %.*s%s denied for %.*s%s\n", error ? "ERROR" : "WARNING",
-		(int)min(request_size, most), request, request_size > most ? "..." : "",
-		(int)min(who_size, most), who, who_size > most ? "..." : "");
+		(int)min(request_size, text_max), request, request_size > text_max ? "..." : "",
+		(int)min(who_size, text_max), who, who_size > text_max ? "..." : "");
 }

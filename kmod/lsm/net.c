@@ -155,7 +155,6 @@ bool sekisho_address(const struct sock *sk, const struct sockaddr *address, int 
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-
 	int family;
 
 	if (!address || length < (int)offsetofend(struct sockaddr, sa_family))

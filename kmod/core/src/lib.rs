@@ -23,6 +23,7 @@ pub mod condition;
 pub mod directive;
 pub mod domain;
 pub mod edit;
+mod edit_acl;
 mod edit_exception;
 pub mod engine;
 pub mod entry;

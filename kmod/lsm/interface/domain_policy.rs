@@ -79,15 +79,12 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
             shown = Some(selected);
             return Ok(());
         }
-        if !may_write && !line.trim_ascii().is_empty() {
-            // Lines that follow belong to a domain that was not made current.
-            if !is_transitions(line)? {
-                let message =
-                    "only a manager may change the policy; add the program or its domain to the file manager";
-                errors::rejected(title, number, 1, message, line);
-                say_no_manager();
-                return Ok(());
-            }
+        if !may_write && !line.trim_ascii().is_empty() && !is_transitions(line)? {
+            let message =
+                "only a manager may change the policy; add the program or its domain to the file manager";
+            errors::rejected(title, number, 1, message, line);
+            say_no_manager();
+            return Ok(());
         }
         let accepted = outcome(title, number, line, edit.domain_policy_line(&mut cursor, line))?;
         changed |= accepted && may_write;
