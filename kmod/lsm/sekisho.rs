@@ -9,7 +9,8 @@
 //! * [`hooks`] says which question each hook asks, [`ask`] and, where nothing may sleep, [`deferred`] answer it.
 //! * [`exec`] follows programs from domain to domain, with [`program`] and [`handler`].
 //! * [`interface`] is what stands behind the files in `/sys/kernel/security/sekisho/`.
-//! * [`log`], [`errors`], [`stats`] and [`coverage`] are what these files tell about the past, [`query`] asks a person before it refuses.
+//! * [`log`], [`errors`], [`stats`] and [`coverage`] are what these files tell about the past, [`query`] asks a person before it
+//!   refuses.
 //!
 //! Nothing in here panics, and an internal failure denies in enforcing mode.
 

@@ -84,7 +84,7 @@ pub enum Args<'a, G = &'a [u8]> {
 /// A parsed ACL line.
 #[derive(Clone, Copy)]
 pub struct AclLine<'a> {
-    /// All words of the line, for the columns of warnings.
+    /// All words of the line, for the columns of warnings; none if it was never written.
     words: Words<'a>,
     class: Class,
     bits: u16,
@@ -151,6 +151,15 @@ impl<'a> AclLine<'a> {
             Class::Network => return Err(ParseError::new(column, Reason::UnknownAcl)), // Dealt with above.
         };
         parser.finish(operation.class(), operation.bit(), args)
+    }
+
+    /// What learning adds: one operation with these arguments.
+    pub(crate) fn learned(
+        operation: Operation,
+        args: Args<'a>,
+        condition: Option<ConditionLine<'a>>,
+    ) -> AclLine<'a> {
+        AclLine { words: Words::new(b""), class: operation.class(), bits: operation.bit(), args, condition }
     }
 
     /// The class of its arguments.

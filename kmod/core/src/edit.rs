@@ -23,7 +23,7 @@ use crate::transition::NextDomain;
 /// Why a line was not accepted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum EditError {
-    /// There is no memory for it.
+    /// There is no memory for it. A part of the line may have been executed: drop the edit.
     OutOfMemory,
     /// The policy may not become larger ([`Edit::set_quota`]).
     Quota,
@@ -146,8 +146,8 @@ impl Edit {
     /// Executes a line of domain_policy (reference 4.1).
     ///
     /// # Errors
-    /// The line is wrong, or there is no memory for it. Of the policy nothing changed; the current domain is none
-    /// after a domain line, `select` or `delete` that failed.
+    /// The line is wrong: of the policy nothing changed, and the current domain is none after a domain line, `select` or
+    /// `delete` that failed. Or there is no memory for it: drop the edit.
     pub fn domain_policy_line(&mut self, cursor: &mut Cursor, line: &[u8]) -> Result<(), EditError> {
         let normal = Normal::new(line)?;
         self.domain_line(cursor, normal.bytes()).map_err(|error| match error {
@@ -305,13 +305,13 @@ impl Edit {
                 let line = AclLine::parse_words(all)?;
                 let id = current(self)?;
                 if delete {
-                    return Ok(self.delete_acl(id, &line)?);
+                    return Ok(self.remove_acl(id, &line)?);
                 }
                 let before = self.memory_before();
                 let handler = self.handler(id, line.class())?;
-                let added = self.add_acl(id, line.class(), line.bits(), line.args(), line.condition())?;
+                let added = self.add_acl(id, &line)?;
                 if self.is_over(before) {
-                    self.delete_acl(id, &line)?;
+                    self.remove_acl(id, &line)?;
                     return Err(EditError::Quota);
                 }
                 match handler {
@@ -341,7 +341,7 @@ impl Edit {
     /// A line that is rejected does not create its profile, unlike in 1.7.
     ///
     /// # Errors
-    /// The line is wrong, or there is no memory for it. Nothing changed.
+    /// The line is wrong: nothing changed. Or there is no memory for it: drop the edit.
     pub fn profile_line(&mut self, line: &[u8]) -> Result<(), EditError> {
         let before = self.memory_before();
         let old = self.policy.profiles.share()?;
@@ -356,7 +356,7 @@ impl Edit {
     /// Executes a line of manager (reference 10.2).
     ///
     /// # Errors
-    /// The line is wrong, or there is no memory for it. Nothing changed.
+    /// The line is wrong: nothing changed. Or there is no memory for it: drop the edit.
     pub fn manager_line(&mut self, line: &[u8]) -> Result<(), EditError> {
         let normal = Normal::new(line)?;
         self.normal_manager_line(normal.bytes()).map_err(|error| match error {

@@ -6,11 +6,10 @@
 
 use crate::acl::{self, AclLine, Args};
 use crate::acl_list::encode;
-use crate::condition::{Condition, ConditionLine};
+use crate::condition::Condition;
 use crate::domain::DomainId;
 use crate::edit::Edit;
 use crate::entry;
-use crate::group::GroupId;
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::policy::Interned;
 use crate::request::Class;
@@ -18,49 +17,22 @@ use crate::text;
 
 impl Edit {
     /// Adds an ACL, or its bits to the entry that is the same. True if that changed something.
-    pub(crate) fn add_acl(
-        &mut self,
-        id: DomainId,
-        class: Class,
-        bits: u16,
-        args: &Args<'_>,
-        condition: Option<ConditionLine<'_>>,
-    ) -> Result<bool, OutOfMemory> {
-        let resolved = acl::resolve(args, &mut |kind, name| self.find_group(kind, name, true))?;
+    pub(crate) fn add_acl(&mut self, id: DomainId, line: &AclLine<'_>) -> Result<bool, OutOfMemory> {
+        let mut group = |kind, name: &[u8]| self.find_group(kind, name, true);
+        let Some(args) = acl::resolve(line.args(), &mut group)? else {
+            return Ok(false); // Groups are created, so all are there.
+        };
+        let condition = match line.condition() {
+            None => None,
+            Some(condition) => Condition::new(&condition, &mut group)?,
+        };
         let condition = match condition {
             None => None,
-            Some(line) => {
-                let mut group = |kind, name: &[u8]| self.find_group(kind, name, true);
-                Condition::new(&line, &mut group)?
-            }
-        };
-        let result = match resolved {
-            Some(args) => self.add_resolved(id, class, bits, &args, condition),
-            None => Ok(false), // Groups are created, so all are there.
-        };
-        if result.is_err() {
-            // Groups that were created for this line alone.
-            if let Some(args) = &resolved {
-                self.release_groups(args)?;
-            }
-        }
-        result
-    }
-
-    fn add_resolved(
-        &mut self,
-        id: DomainId,
-        class: Class,
-        bits: u16,
-        args: &Args<'_, GroupId>,
-        condition: Option<Condition>,
-    ) -> Result<bool, OutOfMemory> {
-        let bits = entry::merge(class, 0, bits);
-        let record = encode(class, bits, args)?;
-        let condition = match condition {
             Some(condition) => Some(self.intern(condition)?),
-            None => None,
         };
+        let (class, args) = (line.class(), &args);
+        let bits = entry::merge(class, 0, line.bits());
+        let record = encode(class, bits, args)?;
         let found = self.policy.domain(id).map(|domain| {
             let place = domain.acl.place(args);
             (place, domain.acl.find(place, &record, condition.as_ref()))
@@ -114,35 +86,23 @@ impl Edit {
         self.forget(condition.flatten())
     }
 
-    pub(crate) fn delete_acl(&mut self, id: DomainId, line: &AclLine<'_>) -> Result<(), OutOfMemory> {
-        self.remove_acl(id, line.class(), line.bits(), line.args(), line.condition())
-    }
-
     /// Takes an ACL away from the entry that is the same.
-    pub(crate) fn remove_acl(
-        &mut self,
-        id: DomainId,
-        class: Class,
-        bits: u16,
-        args: &Args<'_>,
-        condition: Option<ConditionLine<'_>>,
-    ) -> Result<(), OutOfMemory> {
-        let Some(args) = acl::resolve(args, &mut |kind, name| self.find_group(kind, name, false))? else {
+    pub(crate) fn remove_acl(&mut self, id: DomainId, line: &AclLine<'_>) -> Result<(), OutOfMemory> {
+        let mut group = |kind, name: &[u8]| self.find_group(kind, name, false);
+        let Some(args) = acl::resolve(line.args(), &mut group)? else {
             return Ok(());
         };
-        let condition = match condition {
+        let condition = match line.condition() {
             None => None,
-            Some(line) => {
-                let mut group = |kind, name: &[u8]| self.find_group(kind, name, false);
-                match Condition::new(&line, &mut group)? {
+            Some(condition) => match Condition::new(&condition, &mut group)? {
+                None => return Ok(()),
+                Some(condition) => match self.interned(&condition) {
                     None => return Ok(()),
-                    Some(condition) => match self.interned(&condition) {
-                        None => return Ok(()),
-                        shared => shared,
-                    },
-                }
-            }
+                    shared => shared,
+                },
+            },
         };
+        let class = line.class();
         let record = encode(class, 0, &args)?;
         let found = self
             .policy
@@ -151,7 +111,7 @@ impl Edit {
         let Some((number, old)) = found else {
             return Ok(());
         };
-        let new = entry::separate(class, old, bits);
+        let new = entry::separate(class, old, line.bits());
         if new != 0 {
             self.change_domain(id, |domain| domain.acl.set_bits(number, new))?;
             return Ok(());

@@ -12,7 +12,7 @@ impl Edit {
     /// Executes a line of exception_policy (reference 3).
     ///
     /// # Errors
-    /// The line is wrong, or there is no memory for it. Nothing changed.
+    /// The line is wrong: nothing changed. Or there is no memory for it: drop the edit.
     pub fn exception_policy_line(&mut self, line: &[u8]) -> Result<(), EditError> {
         let normal = Normal::new(line)?;
         self.exception_line(normal.bytes()).map_err(|error| match error {
@@ -267,14 +267,6 @@ impl Edit {
             GroupKind::Number => drop_unused(&mut self.policy.groups.edit()?.numbers, id),
             GroupKind::Address => drop_unused(&mut self.policy.groups.edit()?.addresses, id),
         }
-    }
-
-    /// Drops the groups among these that a line created and then did not use.
-    pub(crate) fn release_groups(&mut self, args: &crate::acl::Args<'_, GroupId>) -> Result<(), OutOfMemory> {
-        for (kind, id) in crate::acl::groups(args) {
-            self.release(kind, id)?;
-        }
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@
 //! learned is what would have been written. Two quirks are not followed (Q19): the name of a transition is not replaced,
 //! and a word that begins with `@`, which would read as a group, is not learned.
 
-use crate::acl::{AddressArg, Args, NumberArg, PathArg};
+use crate::acl::{AclLine, AddressArg, Args, NumberArg, PathArg};
 use crate::address::{port_number, AddressRange};
 use crate::condition::ConditionLine;
 use crate::domain::DomainId;
@@ -45,7 +45,7 @@ impl Edit {
     /// same arguments (reference 4.4.1).
     ///
     /// # Errors
-    /// Out of memory: nothing was learned.
+    /// Out of memory: drop the edit.
     pub fn learn(
         &mut self,
         id: DomainId,
@@ -70,15 +70,15 @@ impl Edit {
                 Err(_) => return Ok(Learned::Skipped),
             },
         };
-        let operation = request.operation();
+        let line = AclLine::learned(request.operation(), args, condition);
         let before = self.policy().memory();
-        if !self.add_acl(id, operation.class(), operation.bit(), &args, condition)? {
+        if !self.add_acl(id, &line)? {
             return Ok(Learned::Already);
         }
         if !full && !self.is_over(before) {
             return Ok(Learned::Added);
         }
-        self.remove_acl(id, operation.class(), operation.bit(), &args, condition)?;
+        self.remove_acl(id, &line)?;
         if !full || full_known {
             return Ok(Learned::Skipped);
         }

@@ -6,7 +6,8 @@
 //! that policy could allow (it begins with the type, as in `tmpfs:/`). `move_mount` puts it into the tree, and there it is
 //! asked for as mount(2) would have been: a new file system with its type and device, a part of one, or the whole of one that
 //! the tree shows already, as `--bind`, a mount that is in the tree already as `--move`. With a device it does not matter whether
-//! it is new, because the device's name says what is shown. What has no hook that shows a directory has words of its own: see [`set_attributes`].
+//! it is new, because the device's name says what is shown. What has no hook that shows a directory has words of its own: see
+//! [`set_attributes`].
 
 use super::{capability, check_path, check_two};
 use crate::ask::{self, About, Question};

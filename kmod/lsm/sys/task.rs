@@ -3,7 +3,8 @@
 //! The domain of a task, in the blob that the LSM framework allocates with each task.
 //!
 //! Only the task itself changes its blob (and its parent, before it runs), so plain loads and stores suffice; others read it,
-//! at any time (`process.rs`, `attributes.rs`, signals). A blob of zeros is a task in `<kernel>`, which is right for the first task and for kernel threads.
+//! at any time (`process.rs`, `attributes.rs`, signals). A blob of zeros is a task in `<kernel>`, which is right for the first
+//! task and for kernel threads.
 
 use super::shims;
 use core::mem::{align_of, size_of};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the fuzz targets `text` and `engine` do with their bytes; `image` is in [`crate::image`]. It is here and not in the targets, so that a normal test can run every
-//! input that once broke something.
+//! What the fuzz targets `text` and `engine` do with their bytes; `image` is in [`crate::image`]. It is here and not in the
+//! targets, so that a normal test can run every input that once broke something.
 
 use sekisho_core::edit::{Edit, EditError};
 use sekisho_core::mem::{OutOfMemory, Vec as Text};

@@ -170,7 +170,8 @@ fn one(tap: &mut Tap, file: &str, label: &str, bytes: &[u8]) {
         let fails = complaint && label != "a line of 200 KiB";
         tap.same(&format!("{file}: {label}: refused"), result.is_err(), fails);
     } else if file != "rehearsal" {
-        // What rehearsal thinks of a command is in its answer. activate takes "1" only, the others nothing. Whether a write of nothing fails does not matter.
+        // What rehearsal thinks of a command is in its answer. activate takes "1" only, the others nothing. Whether a write of
+        // nothing fails does not matter.
         tap.check(&format!("{file}: {label}: refused"), result.is_err() || bytes.is_empty(), || {
             format!("{result:?}")
         });
