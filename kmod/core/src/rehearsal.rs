@@ -132,13 +132,18 @@ impl Rehearsal {
             None => {
                 let mut edit = self.policy.edit()?;
                 let written = write_line(&mut edit, file, &mut self.cursor, line);
-                self.policy = edit.commit();
+                if written != Err(EditError::OutOfMemory) {
+                    self.policy = edit.commit();
+                }
                 written
             }
         };
         match written {
             Ok(()) => answer.put(b"ok")?,
-            Err(EditError::OutOfMemory) => return Err(Problem::OutOfMemory),
+            Err(EditError::OutOfMemory) => {
+                self.edit = None;
+                return Err(Problem::OutOfMemory);
+            }
             Err(EditError::Quota) => answer.put(b"rejected 0 over the quota")?,
             Err(EditError::Parse(ParseError { column, reason })) => {
                 answer.put(b"rejected ")?;

@@ -25,7 +25,7 @@ fn main() {
     }
     match std::env::var(faults::VARIABLE).as_deref() {
         Ok("started") => return println!("started"),
-        Ok(kind) if kind.starts_with("exec-") => return faults::execute(),
+        Ok(kind) if kind.starts_with("exec-") => return faults::execute(kind),
         Ok(kind) => std::process::exit(faults::child(kind)),
         Err(_) => {}
     }
