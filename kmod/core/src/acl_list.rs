@@ -6,8 +6,8 @@
 //! is no path: capability, signal number, single address. Ranges and groups of addresses stand together; a domain has few.
 //! How a request finds the entry that grants it is in [`crate::search`].
 
-use crate::acl::{self, AddressArg, Args, PathArg};
 use crate::address::Address;
+use crate::args::{self, AddressArg, Args, PathArg};
 use crate::condition::Condition;
 use crate::entry::{self, Entry};
 use crate::group::GroupId;
@@ -440,7 +440,7 @@ fn sets(condition: &Condition) -> bool {
 /// Out of memory.
 pub(crate) fn encode(class: Class, bits: u16, args: &Args<'_, GroupId>) -> Result<Vec<u8>, OutOfMemory> {
     // Room for the words and the numbers beside them, so that it need not grow while it is written.
-    let words = acl::paths(args).into_iter().flatten().fold(64_usize, |room, path| match path {
+    let words = args::paths(args).into_iter().flatten().fold(64_usize, |room, path| match path {
         PathArg::Word(word) => room.saturating_add(word.len()),
         PathArg::Group(_) => room,
     });

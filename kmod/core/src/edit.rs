@@ -8,7 +8,8 @@
 //! is deleted and written again goes to the end of its list, and never back to its old place (quirk Q26 leaves that
 //! open). Domains are marked, because tasks may be in them, and are dropped by [`Edit::collect`].
 
-use crate::acl::{self, AclLine};
+use crate::acl::AclLine;
+use crate::args;
 use crate::directive;
 use crate::domain::{Domain, DomainId};
 use crate::manager;
@@ -462,7 +463,7 @@ impl Edit {
             .change(slot, |domain| Ok::<_, OutOfMemory>(core::mem::replace(&mut domain.acl, empty)))?;
         if let Some(acl) = old {
             for (args, condition) in acl.owners() {
-                for (kind, group) in acl::groups(&args) {
+                for (kind, group) in args::groups(&args) {
                     self.use_group(kind, group, false)?;
                 }
                 self.forget(condition)?;

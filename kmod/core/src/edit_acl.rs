@@ -4,8 +4,9 @@
 //! A line that says what an entry says adds its bits to that entry, and `delete` takes them away (reference 4.4.1). Conditions
 //! that are equal are one object, and groups know how many name them; both go with their last user.
 
-use crate::acl::{self, AclLine, Args};
+use crate::acl::AclLine;
 use crate::acl_list::encode;
+use crate::args::{self, Args};
 use crate::condition::Condition;
 use crate::domain::DomainId;
 use crate::edit::Edit;
@@ -19,17 +20,14 @@ impl Edit {
     /// Adds an ACL, or its bits to the entry that is the same. True if that changed something.
     pub(crate) fn add_acl(&mut self, id: DomainId, line: &AclLine<'_>) -> Result<bool, OutOfMemory> {
         let mut group = |kind, name: &[u8]| self.find_group(kind, name, true);
-        let Some(args) = acl::resolve(line.args(), &mut group)? else {
+        let Some(args) = args::resolve(line.args(), &mut group)? else {
             return Ok(false); // Groups are created, so all are there.
         };
         let condition = match line.condition() {
             None => None,
             Some(condition) => Condition::new(&condition, &mut group)?,
         };
-        let condition = match condition {
-            None => None,
-            Some(condition) => Some(self.intern(condition)?),
-        };
+        let condition = condition.map(|condition| self.intern(condition)).transpose()?;
         let (class, args) = (line.class(), &args);
         let bits = entry::merge(class, 0, line.bits());
         let record = encode(class, bits, args)?;
@@ -54,7 +52,7 @@ impl Edit {
             }
         };
         if added == Ok(true) {
-            for (kind, group) in acl::groups(args) {
+            for (kind, group) in args::groups(args) {
                 self.use_group(kind, group, true)?;
             }
         } else {
@@ -89,7 +87,7 @@ impl Edit {
     /// Takes an ACL away from the entry that is the same.
     pub(crate) fn remove_acl(&mut self, id: DomainId, line: &AclLine<'_>) -> Result<(), OutOfMemory> {
         let mut group = |kind, name: &[u8]| self.find_group(kind, name, false);
-        let Some(args) = acl::resolve(line.args(), &mut group)? else {
+        let Some(args) = args::resolve(line.args(), &mut group)? else {
             return Ok(());
         };
         let condition = match line.condition() {
@@ -119,7 +117,7 @@ impl Edit {
         let record = encode(class, old, &args)?;
         drop(condition);
         let condition = self.change_domain(id, |domain| domain.acl.remove(number, &args, &record))?;
-        for (kind, group) in acl::groups(&args) {
+        for (kind, group) in args::groups(&args) {
             self.use_group(kind, group, false)?;
         }
         self.forget(condition.flatten())?;

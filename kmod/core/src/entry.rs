@@ -6,8 +6,8 @@
 //! of them cost no more than their text and a few bytes; two entries are the same if their bytes behind the bits are, and
 //! their conditions. [`Entry`] is such a record, read.
 
-use crate::acl::{self, AddressArg, Args, NumberArg, PathArg};
 use crate::address::Address;
+use crate::args::{self, AddressArg, Args, NumberArg, PathArg};
 use crate::condition::Condition;
 use crate::group::GroupId;
 use crate::mem::{Arc, OutOfMemory};
@@ -115,7 +115,7 @@ impl<'a> Entry<'a> {
         sink: &mut dyn Sink,
     ) -> Result<(), OutOfMemory> {
         sink.put(operation.keyword())?;
-        acl::print_args(&self.args, &|kind, id| policy.group_name(kind, id), sink)?;
+        args::print_args(&self.args, &|kind, id| policy.group_name(kind, id), sink)?;
         if let Some(condition) = self.condition {
             condition.print(policy, sink)?;
         }

@@ -6,8 +6,9 @@
 //! learned is what would have been written. Two quirks are not followed (Q19): the name of a transition is not replaced,
 //! and a word that begins with `@`, which would read as a group, is not learned.
 
-use crate::acl::{AclLine, AddressArg, Args, NumberArg, PathArg};
+use crate::acl::AclLine;
 use crate::address::{port_number, AddressRange};
+use crate::args::{AddressArg, Args, NumberArg, PathArg};
 use crate::condition::ConditionLine;
 use crate::domain::DomainId;
 use crate::edit::Edit;

@@ -16,6 +16,7 @@
 pub mod acl;
 mod acl_list;
 pub mod address;
+pub mod args;
 pub mod audit;
 pub mod capability;
 mod component;

@@ -5,8 +5,8 @@
 //! is a tag and its number; a range of numbers is a tag with both radices and two numbers. Equal arguments have equal
 //! bytes, radices included (reference 1.5, quirk Q23), so that identity is a comparison of bytes.
 
-use crate::acl::{AddressArg, Args, NumberArg, PathArg};
 use crate::address::{Address, AddressRange};
+use crate::args::{AddressArg, Args, NumberArg, PathArg};
 use crate::capability::Capability;
 use crate::group::GroupId;
 use crate::mem::{OutOfMemory, Vec};

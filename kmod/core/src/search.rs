@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How a request finds the entry that grants it. Nothing here allocates.
 
-use crate::acl::PathArg;
 use crate::acl_list::{address_key, other_key, AclList, EntryId, CAPABILITY, GROUP, NETWORK, SIGNAL};
+use crate::args::PathArg;
 use crate::condition::{has_uid, Condition, Uid};
 use crate::entry;
 use crate::facts::Facts;

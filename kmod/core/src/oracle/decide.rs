@@ -3,8 +3,8 @@
 
 use super::condition;
 use super::pattern::{constant_part, matches};
-use crate::acl::{AddressArg, Args, NumberArg, PathArg};
 use crate::address::{Address, AddressRange};
+use crate::args::{AddressArg, Args, NumberArg, PathArg};
 use crate::domain::{Domain, DomainId};
 use crate::engine::Decision;
 use crate::entry::Entry;

@@ -6,7 +6,8 @@
 //! checker of the host does.
 
 use super::Words;
-use crate::acl::{self, AclLine, AddressArg, Args, NumberArg, PathArg};
+use crate::acl::AclLine;
+use crate::args::{self, AddressArg, Args, NumberArg, PathArg};
 use crate::condition::{Operand, TestLine};
 use crate::directive::Directive;
 use crate::name::{next_element, Element};
@@ -94,13 +95,13 @@ pub fn warnings(line: &AclLine<'_>, visit: &mut dyn FnMut(u32, Warning)) {
             look_at_number(next_column(&mut words), port, visit);
         }
         args => {
-            for path in acl::paths(args).into_iter().flatten() {
+            for path in args::paths(args).into_iter().flatten() {
                 let column = next_column(&mut words);
                 if let PathArg::Word(word) = path {
                     look_at_path(column, word, line, visit);
                 }
             }
-            for number in acl::numbers(args).into_iter().flatten() {
+            for number in args::numbers(args).into_iter().flatten() {
                 look_at_number(next_column(&mut words), &number, visit);
             }
         }

@@ -6,8 +6,8 @@
 use super::codec::{put_address, put_bytes, put_i32, put_len, put_number, put_option, put_u64};
 use super::words::{pack, shared};
 use super::{sha256, MAGIC, SHARED_NAME, VERSION};
-use crate::acl::{self, AddressArg, Args, NumberArg, PathArg};
 use crate::address::AddressRange;
+use crate::args::{self, AddressArg, Args, NumberArg, PathArg};
 use crate::condition::{Condition, FileType, Keyword, Permission, Subject, TaskField, Test, Value, Wanted};
 use crate::directive::{Directive, From};
 use crate::domain::Domain;
@@ -70,10 +70,10 @@ impl<'p> References<'p> {
             _ => Ok(()),
         };
         for entry in live(policy).flat_map(Domain::entries) {
-            for (kind, id) in acl::groups(&entry.args) {
+            for (kind, id) in args::groups(&entry.args) {
                 mention(kind, id)?;
             }
-            for path in acl::paths(&entry.args).into_iter().flatten() {
+            for path in args::paths(&entry.args).into_iter().flatten() {
                 if let PathArg::Word(word) = path {
                     words.push(word)?;
                 }
@@ -450,10 +450,10 @@ impl<'p> Writer<'_, 'p> {
                 AddressArg::Group(id) => self.group(GroupKind::Address, *id)?,
             }
         }
-        for path in acl::paths(&entry.args).into_iter().flatten() {
+        for path in args::paths(&entry.args).into_iter().flatten() {
             put_u64(self.out, self.references.path(&path))?;
         }
-        for number in acl::numbers(&entry.args).into_iter().flatten() {
+        for number in args::numbers(&entry.args).into_iter().flatten() {
             match number {
                 NumberArg::Range(range) => {
                     self.out.push(0)?;

@@ -26,7 +26,7 @@ use super::flaw::{Flaw, ImageError};
 use super::tables::Tables;
 use super::words::Words;
 use super::{sha256, HEADER, MAGIC, VERSION};
-use crate::acl::{self};
+use crate::acl;
 use crate::address::{Address, AddressRange};
 use crate::directive::{self, Directive};
 use crate::edit::Edit;

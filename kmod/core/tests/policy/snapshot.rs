@@ -3,7 +3,7 @@
 
 use crate::support::{load, question, write, File};
 use sekisho_core::acl::AclLine;
-use sekisho_core::acl::{Args, NumberArg};
+use sekisho_core::args::{Args, NumberArg};
 use sekisho_core::audit::{note, record, Header};
 use sekisho_core::condition::{Keyword, Operand, TaskField};
 use sekisho_core::edit::{ActivateError, EditError};
