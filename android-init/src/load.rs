@@ -22,7 +22,7 @@ const SHOWN: usize = 32;
 /// What was loaded.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Loaded {
-    /// Lines with content of all files together.
+    /// Lines with content of all files together; a comment has none.
     pub lines: usize,
     /// The kernel had an active policy already; nothing was written.
     pub already_active: bool,
@@ -91,7 +91,7 @@ impl Loader {
                 "check that nothing else writes policy and that there is enough memory",
             )
         })?;
-        Ok(text.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty()).count())
+        Ok(text.split(|&b| b == b'\n').filter(|line| !matches!(line.trim_ascii(), [] | [b'#', ..])).count())
     }
 
     /// Writes whole lines at a time; a file without a final newline gets one, as the last line would be lost otherwise.

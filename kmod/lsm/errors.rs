@@ -5,13 +5,10 @@
 use crate::{stats, sys::lock::ERRORS};
 use core::mem::take;
 use sekisho_core::mem::{OutOfMemory, Vec};
-use sekisho_core::name::encode;
-use sekisho_core::text::{put_u32, Sink};
+use sekisho_core::text::{put_shown, put_u32, ParseError, Sink};
 
 /// Lines held; older ones are forgotten.
 const MAX_LINES: usize = 128;
-/// Bytes of a rejected line that are shown.
-const SHOWN: usize = 120;
 
 /// Text lines, ready to be read; a ring.
 pub(crate) struct Errors {
@@ -42,8 +39,21 @@ impl Errors {
     }
 }
 
+/// Notes that a line is none of the policy language.
+pub(crate) fn rejected_line(file: &[u8], line: u32, error: &ParseError, text: &[u8]) {
+    let mut reason = Vec::new();
+    match error.reason.print(&mut reason) {
+        Ok(()) => note(file, line, error.column, &reason, text),
+        Err(_) => rejected(file, line, error.column, error.reason.message(), text),
+    }
+}
+
 /// Notes that line `line` (from 1) of what was written to `file` was not accepted: at `column` (from 1), for `reason`.
 pub(crate) fn rejected(file: &[u8], line: u32, column: u32, reason: &str, text: &[u8]) {
+    note(file, line, column, reason.as_bytes(), text);
+}
+
+fn note(file: &[u8], line: u32, column: u32, reason: &[u8], text: &[u8]) {
     stats::REJECTED_LINES.add();
     let mut entry = Vec::new();
     // Without memory the line is lost, but it has been counted.
@@ -57,7 +67,7 @@ fn format(
     file: &[u8],
     line: u32,
     column: u32,
-    reason: &str,
+    reason: &[u8],
     text: &[u8],
 ) -> Result<(), OutOfMemory> {
     out.put(file)?;
@@ -66,16 +76,8 @@ fn format(
     out.put(b":")?;
     put_u32(out, column)?;
     out.put(b": ")?;
-    out.put(reason.as_bytes())?;
+    out.put(reason)?;
     out.put(b": ")?;
-    // As it was written, but for bytes that a terminal would act on; those are shown as in a name.
-    let mut unit = [0u8; 4];
-    for byte in text.iter().take(SHOWN) {
-        match byte {
-            b' '..=b'~' => out.put(&[*byte])?,
-            0 => out.put(b"\\000")?,
-            _ => out.put(encode(&[*byte], &mut unit).map_or(b"".as_slice(), |name| name.as_bytes()))?,
-        }
-    }
-    out.put(if text.len() > SHOWN { b"...\n" } else { b"\n" })
+    put_shown(text, out)?;
+    out.put(b"\n")
 }

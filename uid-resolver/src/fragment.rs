@@ -7,9 +7,9 @@
 //! ```
 //!
 //! A `number_group` line without number declares a group for the UID that the app will get. Every other line allows
-//! something below the app's own data directory, to that UID only. A fragment is refused as a whole: a line that was
-//! left out would change the meaning of what its author tested. The lines go through the kernel's own parser
-//! (`sekisho-core`) and come out of its printer; the app's text itself ends here.
+//! something below the app's own data directory, to that UID only; lines that begin with `#` are comments. A fragment is
+//! refused as a whole: a line that was left out would change the meaning of what its author tested. The lines go through
+//! the kernel's own parser (`sekisho-core`) and come out of its printer; the app's text itself ends here.
 
 use std::collections::HashSet;
 
@@ -200,6 +200,8 @@ impl Fragment {
         let words: Vec<&[u8]> = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).collect();
         match (words.split_first(), pass) {
             (None, _) => Ok(()),
+            // A comment.
+            (Some((&[b'#', ..], _)), _) => Ok(()),
             (Some((&b"number_group", names)), Pass::Declarations) => self.declare(names),
             (Some((&b"number_group", _)), Pass::Rules) => Ok(()),
             (Some(_), Pass::Declarations) => Ok(()),

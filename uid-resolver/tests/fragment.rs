@@ -51,6 +51,11 @@ fn good_rules_are_printed_in_normal_form() {
     let text = "\n  allow_create   /data/data/com.app/a 000600   if task.state[0]=0x1  task.uid=@G  \nnumber_group  G";
     let rules = ["allow_create /data/data/com.app/a 0600 if task.state[0]=0x1 task.uid=@G"];
     assert_eq!(parse(text).unwrap().rules(), rules);
+    // A comment says nothing, but it has no other bytes than the rest.
+    let commented =
+        "# reads\nnumber_group G\n  #number_group H\nallow_read /data/data/com.app/a if task.uid=@G\n#";
+    assert_eq!(parse(commented).unwrap().rules(), ["allow_read /data/data/com.app/a if task.uid=@G"]);
+    assert_eq!(parse("number_group G\n# caf\u{e9}"), Err(Reason::BadByte(0xC3)));
     // The same rule twice is one rule.
     let twice = "allow_read /data/data/com.app/a if task.uid=@G\n".repeat(2);
     assert_eq!(parse(&format!("number_group G\n{twice}")).unwrap().rules().len(), 1);
@@ -194,7 +199,6 @@ fn lines_that_are_not_an_app_s() {
     for unknown in [
         "allow_fly /data/data/com.app/a",
         "6 /data/data/com.app/a",
-        "# comment",
         "allow_read",
         "if",
         "allow_mount /a /b c 0",

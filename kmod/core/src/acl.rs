@@ -8,7 +8,7 @@
 //! (quirk Q6). Here the words must come out exactly.
 
 use crate::address::AddressRange;
-use crate::args::{groups, paths, print_args, AddressArg, Args, NumberArg, PathArg};
+use crate::args::{groups, paths, print_args, without_silent, AddressArg, Args, NumberArg, PathArg};
 use crate::capability::Capability;
 use crate::condition::ConditionLine;
 use crate::directive;
@@ -72,7 +72,8 @@ impl<'a> AclLine<'a> {
             }
             Class::Mount => {
                 let (device, dir, kind) = (parser.path()?, parser.path()?, parser.path()?);
-                Args::Mount { device, dir, kind, flags: parser.number(Reason::MissingFlags)? }
+                let flags = without_silent(parser.number(Reason::MissingFlags)?);
+                Args::Mount { device, dir, kind, flags }
             }
             Class::Env => Args::Env(parser.checked(Reason::MissingVariable, directive::check_variable)?),
             Class::Capability => {
@@ -182,9 +183,10 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// The next argument. It may be the word `if`: what it is follows from its place.
-    fn require(&mut self, reason: Reason) -> Result<(u32, &'a [u8]), ParseError> {
-        let (column, word) = self.words.require(reason)?;
+    /// The next argument. Where a condition begins it is missing, because nobody means a file named `if` ([`check_argument`]).
+    fn require(&mut self, missing: Reason) -> Result<(u32, &'a [u8]), ParseError> {
+        let (column, word) = self.words.require(missing)?;
+        check_argument(word).map_err(|_| ParseError::new(column, missing))?;
         self.last = column;
         Ok((column, word))
     }
@@ -316,6 +318,15 @@ pub(crate) fn group_name(word: &[u8]) -> Option<&[u8]> {
     word.strip_prefix(b"@")
 }
 
+/// Whether a word can be an argument. Not one that begins a condition: TOMOYO 1.7 took the `if` of `allow_rename /a if` for the
+/// second path.
+pub(crate) fn check_argument(word: &[u8]) -> Result<(), Reason> {
+    match word {
+        b"if" | b";" => Err(Reason::SurplusWord),
+        _ => Ok(()),
+    }
+}
+
 /// A valid group name: any valid word but the empty one (reference 1.3).
 pub(crate) fn is_group_name(word: &[u8]) -> bool {
     !word.is_empty() && name::is_valid_word(word)
@@ -387,15 +398,16 @@ mod tests {
             "allow_network RAW bind 10.0.0.1-10.0.0.2 1",
             "execute_handler /a",
             "denied_execute_handler /a if task.uid=0",
-            "allow_read if",
-            "allow_read ;",
-            "allow_rename if ;",
             "allow_create /a 9-3",
         ] {
             assert_eq!(printed(same), same);
         }
         for (line, normal) in [
-            ("  allow_create\t/a  000644 \u{e9} ", "allow_create /a 0644"),
+            ("  allow_create\t/a  000644 \r", "allow_create /a 0644"),
+            ("allow_mount /a /b/ ext3 0x8001", "allow_mount /a /b/ ext3 0x1"),
+            ("allow_mount /a /b/ ext3 32768", "allow_mount /a /b/ ext3 0"),
+            ("allow_mount /a /b/ ext3 0x8001-0x8003", "allow_mount /a /b/ ext3 0x1-0x3"),
+            ("allow_mount /a /b/ ext3 0x1-0x8001", "allow_mount /a /b/ ext3 0x1-0x8001"),
             ("allow_ioctl /a 0X1f-0x1F", "allow_ioctl /a 0x1F"),
             ("allow_signal 00 <kernel>", ""),
             ("allow_read /a if ; set task.state[2]=0x1", "allow_read /a ; set task.state[2]=1"),
@@ -427,7 +439,24 @@ mod tests {
             (16, Reason::MissingNumber, "allow_create /a"),
             (17, Reason::BadNumber, "allow_create /a -1"),
             (17, Reason::BadNumber, "allow_create /a 018"),
-            (17, Reason::BadNumber, "allow_create /a if task.uid=0"),
+            (17, Reason::MissingNumber, "allow_create /a if task.uid=0"),
+            (12, Reason::MissingPath, "allow_read if"),
+            (12, Reason::MissingPath, "allow_read ;"),
+            (12, Reason::MissingPath, "allow_read if if task.uid=0"),
+            (3, Reason::MissingPath, "4 if"),
+            (14, Reason::MissingPath, "allow_rename if if"),
+            (17, Reason::MissingPath, "allow_rename /a if ; set task.state[0]=1"),
+            (17, Reason::MissingPath, "allow_rename /a ; set task.state[0]=1"),
+            (14, Reason::MissingPath, "allow_rename ; set"),
+            (20, Reason::MissingPath, "allow_mount /a /b/ if 0x0"),
+            (20, Reason::MissingDeviceNumber, "allow_mkchar @G 01 if 3"),
+            (11, Reason::MissingVariable, "allow_env if"),
+            (18, Reason::MissingCapability, "allow_capability if task.uid=0"),
+            (14, Reason::MissingSignal, "allow_signal if task.uid=0"),
+            (17, Reason::MissingFromDomain, "allow_signal 15 if task.uid=0"),
+            (24, Reason::MissingAddress, "allow_network TCP bind if task.uid=0"),
+            (32, Reason::MissingPort, "allow_network TCP bind 1.2.3.4 if task.uid=0"),
+            (17, Reason::MissingProgram, "execute_handler if task.uid=0"),
             (19, Reason::MissingDeviceNumber, "allow_mkblock /a 0"),
             (21, Reason::MissingDeviceNumber, "allow_mkblock /a 0 1"),
             (23, Reason::MissingFlags, "allow_mount /a /b ext3"),

@@ -71,6 +71,21 @@ pub enum Args<'a, G = &'a [u8]> {
     Handler(&'a [u8]),
 }
 
+/// MS_SILENT: whether the kernel may print why a mount failed. No right depends on it, and busybox and util-linux differ in
+/// it, so that it is no part of the flags of a mount (reference 4.8, quirk Q34).
+pub(crate) const SILENT: u64 = 0x8000;
+
+/// The flags of a mount as a line keeps them.
+pub(crate) fn without_silent<G>(flags: NumberArg<G>) -> NumberArg<G> {
+    match flags {
+        NumberArg::Range(range) if range.min.value & range.max.value & SILENT != 0 => {
+            let cleared = |number: Number| Number { value: number.value & !SILENT, ..number };
+            NumberArg::Range(NumberRange { min: cleared(range.min), max: cleared(range.max) })
+        }
+        other => other,
+    }
+}
+
 /// The paths among arguments, in the order of the line.
 pub(crate) fn paths<'a, G: Copy>(args: &Args<'a, G>) -> [Option<PathArg<'a, G>>; 3] {
     match args {

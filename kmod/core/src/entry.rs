@@ -7,7 +7,7 @@
 //! their conditions. [`Entry`] is such a record, read.
 
 use crate::address::Address;
-use crate::args::{self, AddressArg, Args, NumberArg, PathArg};
+use crate::args::{self, AddressArg, Args, NumberArg, PathArg, SILENT};
 use crate::condition::Condition;
 use crate::group::GroupId;
 use crate::mem::{Arc, OutOfMemory};
@@ -163,7 +163,7 @@ fn matches_next(rest: &mut &[u8], policy: &Policy, request: &Request<'_>, known:
             next_path(rest, policy, *device, true, !compare_device)?
                 && found(rest, *dir)?
                 && next_path(rest, policy, *kind, true, false)?
-                && next_number(rest, policy, flags.value)?
+                && next_flags(rest, policy, flags.value & !SILENT)?
         }
         Request::Env { name } => {
             let word = record::word(rest)?;
@@ -206,6 +206,13 @@ fn next_number(rest: &mut &[u8], policy: &Policy, value: u64) -> Option<bool> {
         NumberArg::Range(range) => range.contains(value),
         NumberArg::Group(id) => policy.number_group(id).is_some_and(|group| group.contains(value)),
     })
+}
+
+/// The flags of a mount. What an old policy allows with [`SILENT`] it allows without: in a group or a range it may still be.
+#[inline(never)]
+fn next_flags(rest: &mut &[u8], policy: &Policy, value: u64) -> Option<bool> {
+    let start = *rest;
+    Some(next_number(rest, policy, value)? || next_number(&mut { start }, policy, value | SILENT)?)
 }
 
 #[inline(never)]

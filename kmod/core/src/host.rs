@@ -10,7 +10,7 @@ use crate::domain::DomainId;
 use crate::edit::{ActivateError, EditError};
 use crate::engine::Decision;
 use crate::learn::Learned;
-use crate::mem::OutOfMemory;
+use crate::mem::{OutOfMemory, Vec};
 use crate::profile::Mode;
 use crate::text::{ParseError, Reason};
 use crate::transaction::{PolicyFile, TransactionError};
@@ -25,7 +25,9 @@ impl Error for OutOfMemory {}
 
 impl Display for Reason {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message())
+        let mut text = Vec::new();
+        self.print(&mut text).map_err(|_| fmt::Error)?;
+        f.write_str(core::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -4,11 +4,12 @@
 //! Reference 8. The entry is what the request would be as a line of domain_policy, with names replaced by `file_pattern`
 //! (reference 3.6) and the conditions of reference 8.3. The condition is made as text and read again, so that what is
 //! learned is what would have been written. Two quirks are not followed (Q19): the name of a transition is not replaced,
-//! and a word that begins with `@`, which would read as a group, is not learned.
+//! and a word that begins with `@`, which would read as a group, is not learned; nor is one that would read as the beginning of
+//! a condition.
 
-use crate::acl::AclLine;
+use crate::acl::{check_argument, AclLine};
 use crate::address::{port_number, AddressRange};
-use crate::args::{AddressArg, Args, NumberArg, PathArg};
+use crate::args::{without_silent, AddressArg, Args, NumberArg, PathArg};
 use crate::condition::ConditionLine;
 use crate::domain::DomainId;
 use crate::edit::Edit;
@@ -124,13 +125,14 @@ fn args<'w>(
         Request::Mount { device, dir, kind, flags, .. } => {
             match (replaced(device, first)?, replaced(dir, second)?, word(kind.as_bytes())) {
                 (Some(device), Some(dir), Some(kind)) => {
-                    Some(Args::Mount { device, dir, kind, flags: single(flags) })
+                    Some(Args::Mount { device, dir, kind, flags: without_silent(single(flags)) })
                 }
                 _ => None,
             }
         }
         Request::Env { name } => match name.as_bytes() {
             [] => None,
+            name if check_argument(name).is_err() => None,
             name => Some(Args::Env(name)),
         },
         Request::Capability(capability) => Some(Args::Capability(capability)),
@@ -146,6 +148,7 @@ fn args<'w>(
 fn word(word: &[u8]) -> Option<PathArg<'_>> {
     match word.first() {
         None | Some(b'@') => None,
+        Some(_) if check_argument(word).is_err() => None,
         Some(_) => Some(PathArg::Word(word)),
     }
 }

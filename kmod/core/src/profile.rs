@@ -196,8 +196,7 @@ impl Profile {
 }
 
 /// The value of a comment: the text behind `=`, normalised (reference 7.1). A blank directly behind `=` stays, one of
-/// it, as in 1.7. Unlike in other lines, bytes from 0x80 on are no white space, so that UTF-8 stays what it is
-/// (quirk Q30).
+/// it, as in 1.7. Bytes from 0x80 on stay, so that UTF-8 is what it was (quirk Q30); control characters are blanks, as in 1.7.
 pub(crate) fn comment(value: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
     let mut comment = Vec::with_capacity(value.len())?;
     let mut blank = false;
@@ -404,12 +403,13 @@ impl Value {
 }
 
 impl<'a> Line<'a> {
-    /// Parses a line; `None` for a blank one.
+    /// Parses a line; `None` for a blank one or a comment.
     pub(crate) fn parse(line: &'a [u8]) -> Result<Option<Line<'a>>, ParseError> {
         let mut words = Words::new(line);
-        let Some((column, word)) = words.next() else {
+        let Some((column, word)) = words.next().filter(|_| !text::is_silent(line)) else {
             return Ok(None);
         };
+        text::check_bytes(without_comment(line))?;
         let fail = |offset: usize, reason: Reason| {
             ParseError::new(column.saturating_add(text::column(offset)).saturating_sub(1), reason)
         };
@@ -476,6 +476,14 @@ impl<'a> Line<'a> {
             },
         };
         Ok(Some(Line::Profile(number, change)))
+    }
+}
+
+/// A line without the value of its COMMENT, which may have any bytes.
+fn without_comment(line: &[u8]) -> &[u8] {
+    match line.iter().position(|byte| *byte == b'=').and_then(|equals| line.get(..equals)) {
+        Some(key) if key.ends_with(b"-COMMENT") => key,
+        _ => line,
     }
 }
 

@@ -64,6 +64,15 @@ impl From<OutOfMemory> for Problem {
     }
 }
 
+impl From<EditError> for Problem {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::OutOfMemory | EditError::Quota => Problem::OutOfMemory,
+            EditError::Parse(error) => Problem::Says(error.reason.message()),
+        }
+    }
+}
+
 impl From<QuestionError> for Problem {
     fn from(error: QuestionError) -> Self {
         match error {
@@ -149,7 +158,7 @@ impl Rehearsal {
                 answer.put(b"rejected ")?;
                 text::put_u32(answer, column)?;
                 answer.put(b" ")?;
-                answer.put(reason.message().as_bytes())?;
+                reason.print(answer)?;
             }
         }
         Ok(())

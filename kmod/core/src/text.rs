@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading and printing of policy lines: where text goes, how a line falls into words, and why one is rejected.
 //!
-//! Reference 1.2: every byte up to 0x20 or from 0x7F on is white space. The original normalised a line in place before
-//! it looked at it; here the line stays as it is and [`Words`] walks over it, so that an error can name the column of
-//! the line that the person wrote.
+//! The original normalised a line in place before it looked at it (reference 1.2); here the line stays as it is and [`Words`]
+//! walks over it, so that an error can name the column of the line that the person wrote.
 
 use crate::mem::{OutOfMemory, Vec};
 use crate::name::printable_len;
 use crate::number::Number;
+use line::is_blank;
 
+mod line;
 mod reason;
 mod warning;
+pub(crate) use line::check_bytes;
+pub use line::{is_silent, put_shown, Normal, MAX_LINE, TOO_LONG};
 pub use reason::Reason;
 pub use warning::{directive_warnings, profile_warnings, warnings, Warning};
 
@@ -101,20 +104,18 @@ impl<'a> Iterator for Words<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest();
-        let skip = rest.iter().position(|byte| !is_space(*byte))?;
+        let skip = rest.iter().position(|byte| !is_blank(*byte))?;
         let tail = rest.get(skip..)?;
-        let len = printable_len(tail, 0);
+        let mut len = printable_len(tail, 0);
+        if tail.get(len).is_some_and(|byte| !is_blank(*byte)) {
+            // A byte that no line may have. It does not separate: the word is not valid, not a shorter one.
+            len = tail.iter().position(|byte| is_blank(*byte)).unwrap_or(tail.len());
+        }
         let word = tail.get(..len)?;
         let start = self.at.saturating_add(skip);
         self.at = start.saturating_add(len);
         Some((column(start), word))
     }
-}
-
-/// Reference 1.2.
-fn is_space(byte: u8) -> bool {
-    // One comparison: bytes below 0x21 wrap to the top.
-    byte.wrapping_sub(0x21) > 0x7E - 0x21
 }
 
 /// Byte offset to column.
@@ -135,57 +136,6 @@ pub(crate) fn normalise(words: Words<'_>) -> Result<Vec<u8>, OutOfMemory> {
         text.extend_from_slice(word)?;
     }
     Ok(text)
-}
-
-/// A line whose words stand one blank apart, so that the name of a domain can be borrowed from it.
-pub struct Normal<'a> {
-    line: &'a [u8],
-    /// The normalised line, if `line` is another one.
-    copy: Option<Vec<u8>>,
-}
-
-impl<'a> Normal<'a> {
-    /// Normalises a line; one that is normal already is not copied.
-    ///
-    /// # Errors
-    /// Out of memory.
-    pub fn new(line: &'a [u8]) -> Result<Normal<'a>, OutOfMemory> {
-        // Blanks behind the last word need no copy.
-        let end = line.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last.saturating_add(1));
-        let line = line.get(..end).unwrap_or(line);
-        let mut rest = line;
-        let normal = loop {
-            let len = printable_len(rest, 0);
-            rest = match rest.get(len..) {
-                Some([b' ', tail @ ..]) if len > 0 => tail,
-                Some(tail) => break tail.is_empty(),
-                None => break false, // Never: there are that many.
-            };
-        };
-        let copy = if normal { None } else { Some(normalise(Words::new(line))?) };
-        Ok(Normal { line, copy })
-    }
-
-    /// The normalised line.
-    pub fn bytes(&self) -> &[u8] {
-        self.copy.as_deref().unwrap_or(self.line)
-    }
-
-    /// An error in the normalised line as one in the line as written.
-    pub fn restore(&self, error: ParseError) -> ParseError {
-        let Some(copy) = &self.copy else {
-            return error;
-        };
-        let mut column = error.column;
-        for ((normal, word), (written, _)) in Words::new(copy).zip(Words::new(self.line)) {
-            // One behind the last byte of a word still belongs to it: something is missing there.
-            let inside = error.column.wrapping_sub(normal);
-            if inside as usize <= word.len() {
-                column = written.saturating_add(inside);
-            }
-        }
-        ParseError { column, ..error }
-    }
 }
 
 /// A copy of `bytes` with exactly the capacity that it needs.
@@ -212,26 +162,4 @@ pub(crate) fn parse_u8(word: &[u8]) -> Option<u8> {
         }
         value.checked_mul(10)?.checked_add(digit)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_normal_without_blanks_at_its_ends() {
-        for (line, normal) in [
-            ("", ""),
-            ("  ", ""),
-            ("a b", "a b"),
-            ("a b ", "a b"),
-            ("a  b", "a b"),
-            (" a", "a"),
-            ("Policy: 0 ", "Policy: 0"),
-            ("a\tb \t", "a b"),
-        ] {
-            let bytes = Normal::new(line.as_bytes()).expect("memory");
-            assert_eq!(bytes.bytes(), normal.as_bytes(), "{line:?}");
-        }
-    }
 }

@@ -16,7 +16,7 @@ use sekisho_core::edit::{Cursor, Edit, EditError};
 use sekisho_core::mem::{OutOfMemory, Vec};
 use sekisho_core::policy::DomainId;
 use sekisho_core::select::Select;
-use sekisho_core::text::{Normal, ParseError, Sink, Words};
+use sekisho_core::text::{is_silent, Normal, ParseError, Sink, Words};
 
 /// Where an open description stands.
 #[derive(Default)]
@@ -79,7 +79,7 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
             shown = Some(selected);
             return Ok(());
         }
-        if !may_write && !line.trim_ascii().is_empty() && !is_transitions(line)? {
+        if !may_write && !is_silent(line) && !is_transitions(line)? {
             let message =
                 "only a manager may change the policy; add the program or its domain to the file manager";
             errors::rejected(title, number, 1, message, line);
@@ -111,12 +111,12 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
 
 /// Executes a line that chooses a domain for reading; `None` if it is another line, or a wrong one.
 fn select(edit: &Edit, cursor: &mut Cursor, number: u32, line: &[u8]) -> Result<Option<Shown>, OutOfMemory> {
-    let normal = Normal::new(line)?;
+    let Some(normal) = normal(line)? else { return Ok(None) };
     let domain = match parse(normal.bytes()) {
         // There is no domain of a name that none can have.
         Some(Err(error)) if normal.bytes().starts_with(b"select domain=") => {
             let column = normal.restore(error).column;
-            errors::rejected(b"domain_policy", number, column, error.reason.message(), line);
+            errors::rejected_line(b"domain_policy", number, &ParseError { column, ..error }, line);
             None
         }
         Some(Ok(Select::Pid(number))) => domain_of(Pid { number, global: false }),
@@ -133,7 +133,17 @@ fn select(edit: &Edit, cursor: &mut Cursor, number: u32, line: &[u8]) -> Result<
 }
 
 fn is_transitions(line: &[u8]) -> Result<bool, OutOfMemory> {
-    Ok(matches!(parse(Normal::new(line)?.bytes()), Some(Ok(Select::Transitions))))
+    let normal = normal(line)?;
+    Ok(normal.is_some_and(|normal| matches!(parse(normal.bytes()), Some(Ok(Select::Transitions)))))
+}
+
+/// `None` for a line with a byte that none may have, which is no `select`: who executes it says so.
+fn normal(line: &[u8]) -> Result<Option<Normal<'_>>, OutOfMemory> {
+    match Normal::new(line) {
+        Ok(normal) => Ok(Some(normal)),
+        Err(EditError::Parse(_)) => Ok(None),
+        Err(EditError::OutOfMemory | EditError::Quota) => Err(OutOfMemory),
+    }
 }
 
 /// A `select` line, which may be wrong; `None` if it is another line.

@@ -2,12 +2,12 @@
 
 //! `.domain_status`: the profile of each domain, one line a domain (reference 10.6).
 
-use super::lines::outcome;
+use super::lines::{normal, outcome};
 use super::{domain_policy, OpenFile};
 use crate::sys::snapshot;
 use crate::{errors, Result};
 use sekisho_core::mem::Vec;
-use sekisho_core::text::{put_u32, Normal, Sink, Words};
+use sekisho_core::text::{put_u32, Sink, Words};
 
 pub(super) fn read(_: &mut OpenFile) -> Result<Vec<u8>> {
     let mut text = Vec::new();
@@ -28,7 +28,7 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
     let mut edit = writer.edit()?;
     let mut changed = false;
     file.for_lines(bytes, &mut |number, line| {
-        let normal = Normal::new(line)?;
+        let Some(normal) = normal(title, number, line)? else { return Ok(()) };
         let mut words = Words::new(normal.bytes());
         let Some((_, profile)) = words.next() else { return Ok(()) };
         let name = words.peek().map_or(b"".as_slice(), |_| words.rest().trim_ascii());

@@ -8,9 +8,7 @@ use crate::{errors, Errno, Result};
 use core::mem::take;
 use sekisho_core::edit::EditError;
 use sekisho_core::mem::{OutOfMemory, Vec};
-
-/// The longest line: what one kernel allocation gave in 1.7 (reference 1.6).
-const MAX_LINE: usize = 128 * 1024;
+use sekisho_core::text::{Normal, MAX_LINE, TOO_LONG};
 
 /// The lines of one open description.
 pub(super) struct Lines {
@@ -48,8 +46,7 @@ impl Lines {
             self.collect(line)?;
             let partial = take(&mut self.partial);
             if take(&mut self.skipping) {
-                let message = "the line is longer than 131072 bytes; split it";
-                errors::rejected(file, number, 1, message, if partial.is_empty() { line } else { &partial });
+                errors::rejected(file, number, 1, TOO_LONG, if partial.is_empty() { line } else { &partial });
                 each(number, None)?;
             } else {
                 each(number, Some(if partial.is_empty() { line } else { &partial }))?;
@@ -101,10 +98,18 @@ pub(super) fn outcome(
             errors::rejected(title, number, 1, message, line);
         }
         Err(EditError::Parse(error)) => {
-            errors::rejected(title, number, error.column, error.reason.message(), line);
+            errors::rejected_line(title, number, &error, line);
         }
     }
     Ok(false)
+}
+
+/// A line with its words one blank apart. `None` if it has a byte that no line may have; then that is noted in `errors`.
+pub(super) fn normal<'l>(title: &'static [u8], number: u32, line: &'l [u8]) -> Result<Option<Normal<'l>>> {
+    match Normal::new(line) {
+        Ok(normal) => Ok(Some(normal)),
+        Err(error) => outcome(title, number, line, Err(error)).map(|_| None),
+    }
 }
 
 /// A decimal number without sign, as programs write it.

@@ -6,7 +6,7 @@
 //! policy takes nothing away; only what would make it larger is refused. Logs and queries are refused before they would reach
 //! their quota. 0 means no quota; each log then still has a bound of its own (`log.rs`).
 
-use super::lines::{number, outcome};
+use super::lines::{normal, number, outcome};
 use super::OpenFile;
 use crate::log::LOG_QUOTA;
 use crate::query::QUERY_QUOTA;
@@ -15,7 +15,7 @@ use crate::{errors, log, query, Result};
 use core::sync::atomic::Ordering;
 use sekisho_core::mem::{OutOfMemory, Vec};
 use sekisho_core::number::Number;
-use sekisho_core::text::{Normal, Sink};
+use sekisho_core::text::Sink;
 
 /// Digits of a number, right-aligned.
 const WIDTH: usize = 10;
@@ -64,7 +64,7 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
     let mut changed = false;
     let (mut logs, mut queries) = (None, None);
     file.for_lines(bytes, &mut |place, line| {
-        let normal = Normal::new(line)?;
+        let Some(normal) = normal(title, place, line)? else { return Ok(()) };
         let text = normal.bytes();
         if text.is_empty() {
             return Ok(());

@@ -5,14 +5,14 @@
 //! A line asks, the following reads give the answer, and the next line asks again. `.execute_handler` is the same for
 //! programs that run as execute handlers, whatever their uid, so that a handler can ask about who called it.
 
-use super::lines::number;
+use super::lines::{normal, number};
 use super::OpenFile;
 use crate::sys::process::{Pid, Process};
 use crate::sys::{snapshot, task};
 use crate::{errors, exec, Errno, Result};
 use sekisho_core::mem::{OutOfMemory, Vec};
 use sekisho_core::name::Name;
-use sekisho_core::text::{put_u32, Normal, Sink};
+use sekisho_core::text::{put_u32, Sink};
 
 /// A question.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,10 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
     let title = file.file.title();
     let mut answer = None;
     file.for_lines(bytes, &mut |place, line| {
-        let normal = Normal::new(line)?;
+        let Some(normal) = normal(title, place, line)? else {
+            answer = Some(Vec::new());
+            return Ok(());
+        };
         let text = match Question::parse(normal.bytes()) {
             Some(question) => question.answer()?,
             // A blank line is answered as a process that is not there.

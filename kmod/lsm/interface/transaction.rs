@@ -113,7 +113,8 @@ fn lost(file: &mut OpenFile) {
 
 fn execute(file: &mut OpenFile, number: u32, line: &[u8]) -> Result {
     match line.trim_ascii() {
-        b"" => Ok(()),
+        // Nothing, or a comment.
+        b"" | [b'#', ..] => Ok(()),
         b"begin" => begin(file, number, Scope::Change),
         b"begin replace" => begin(file, number, Scope::Replace),
         b"commit" => commit(file, number),

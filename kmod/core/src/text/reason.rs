@@ -4,10 +4,16 @@
 //! TOMOYO 1.7 ignored what it did not understand without a word (reference 1.2, quirk Q5). Here every rejected line has
 //! a reason that says what is wrong and what would be right.
 
+use super::Sink;
+use crate::mem::OutOfMemory;
+use crate::name::encode;
+
 /// Why a line was rejected.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
+    /// A byte that is neither printable ASCII nor a blank.
+    ForeignByte(u8),
     /// The first word of a domain_policy line is no keyword.
     UnknownAcl,
     /// An ACL without (enough) paths.
@@ -161,9 +167,32 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// What is wrong and what would be right, one line without full stop.
+    /// Prints what is wrong and what would be right, one line without full stop.
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+        let Reason::ForeignByte(byte) = *self else {
+            return sink.put(self.message().as_bytes());
+        };
+        let digit = |value: u8| if value < 10 { b'0' | value } else { (b'A' - 10).wrapping_add(value) };
+        sink.put(b"byte 0x")?;
+        sink.put(&[digit(byte >> 4), digit(byte & 15)])?;
+        match encode(&[byte], &mut [0; 4]) {
+            Some(escape) => {
+                sink.put(b"; write it as ")?;
+                sink.put(escape.as_bytes())
+            }
+            None => sink.put(b"; no name has it; remove it"),
+        }
+    }
+
+    /// The same without the byte that [`Reason::print`] names.
     pub const fn message(&self) -> &'static str {
         match self {
+            Reason::ForeignByte(_) => {
+                "a byte that is not printable ASCII; write it as an escape of three octal digits, such as \\303"
+            }
             Reason::UnknownAcl => {
                 "unknown keyword; expected a domain (<kernel> ...), an attribute such as use_profile, or an ACL such as allow_read"
             }

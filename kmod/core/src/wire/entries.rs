@@ -7,8 +7,9 @@ use super::image::{addresses, range, word};
 use super::tables::Tables;
 use super::words::{PathRecord, Words};
 use super::SHARED_NAME;
+use crate::acl::check_argument;
 use crate::acl_list::{encode, Bulk, Place};
-use crate::args::{AddressArg, Args, NumberArg, PathArg};
+use crate::args::{without_silent, AddressArg, Args, NumberArg, PathArg};
 use crate::capability::Capability;
 use crate::condition::Condition;
 use crate::directive;
@@ -183,9 +184,7 @@ fn paths(
         target.spend(record.bytes)?;
         let PathRecord { bytes, hash, is_first } = record;
         let word = record.word();
-        if word.first() == Some(&b'@') {
-            return Err(Flaw::Text(Reason::BadPath));
-        }
+        check_path(word)?;
         // Only with the same path it can be the same.
         let list = &mut target.domain.acl;
         let place = list.known_place(word, hash);
@@ -254,10 +253,11 @@ fn args<'a, 'r: 'a>(
             device: next(reader, tables)?,
             dir: next(reader, tables)?,
             kind: next(reader, tables)?,
-            flags: number_arg(reader, tables)?,
+            flags: mount_flags(reader, tables)?,
         },
         Class::Env => {
             let word = word(reader, words)?;
+            check_argument(word)?;
             directive::check_variable(word)?;
             Args::Env(word)
         }
@@ -280,13 +280,33 @@ fn args<'a, 'r: 'a>(
 /// A path: a word as it stands in a line, without the `@` that would make it a group; or a group.
 fn path<'a>(number: u32, words: &'a Words, tables: &mut Tables) -> Result<PathArg<'a, GroupId>, Flaw> {
     match words.get(number) {
-        Some([b'@', ..]) => Err(Flaw::Text(Reason::BadPath)),
-        Some(word) => Ok(PathArg::Word(word)),
+        Some(word) => {
+            check_path(word)?;
+            Ok(PathArg::Word(word))
+        }
         None => {
             let group = (number as usize).checked_sub(words.len()).ok_or(Flaw::Reference)?;
             tables.mention(GroupKind::Path, group as u32).map(PathArg::Group)
         }
     }
+}
+
+/// What would read as a group or as a condition is no path, although it is a valid word.
+#[inline]
+fn check_path(word: &[u8]) -> Result<(), Reason> {
+    match word {
+        [b'@', ..] => Err(Reason::BadPath),
+        _ => check_argument(word),
+    }
+}
+
+/// Without the flag that a line loses.
+fn mount_flags(reader: &mut Reader<'_>, tables: &mut Tables) -> Result<NumberArg<GroupId>, Flaw> {
+    let flags = number_arg(reader, tables)?;
+    if without_silent(flags) != flags {
+        return Err(Flaw::Number);
+    }
+    Ok(flags)
 }
 
 fn number_arg(reader: &mut Reader<'_>, tables: &mut Tables) -> Result<NumberArg<GroupId>, Flaw> {

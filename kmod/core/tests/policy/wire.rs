@@ -269,6 +269,31 @@ fn what_text_cannot_say_is_rejected() {
         rejected("a word", &|image| path(image, word));
         rejected("a member", &|image| member(image, if word == b"@G" { b"" } else { word }));
     }
+    // Words of a line, where they would not be arguments.
+    for word in [b"if".as_slice(), b";"] {
+        rejected("what begins a condition", &|image| path(image, word));
+        rejected("what begins a condition, as a variable", &|image| {
+            let place = image.add_word(word).expect("words");
+            push(image, 1, Entries::Env(vec![place]));
+        });
+        rejected("what begins a condition, as a second path", &|image| {
+            let place = image.add_word(word).expect("words");
+            push(image, 1, Entries::Path2(vec![(place, place)]));
+        });
+    }
+    let flags = |image: &mut Image, value: u64| {
+        let runs = image.domains.iter_mut().flat_map(|domain| &mut domain.runs);
+        for run in runs {
+            if let Entries::Mount(mounts) = &mut run.entries {
+                let number = host::Number { radix: host::Radix::Hexadecimal, value };
+                mounts[0].flags = host::NumberArg::Range(host::NumberRange { min: number, max: number });
+            }
+        }
+    };
+    let mut image = good.clone();
+    flags(&mut image, 0x4001);
+    assert!(load(&image.to_bytes().expect("small"), KEY, 0).is_ok());
+    rejected("MS_SILENT", &|image| flags(image, 0xC001));
     let long = [b"/".to_vec(), b"\\?".repeat(600)].concat();
     rejected("a long pattern", &|image| path(image, &long));
     rejected("an unused word", &|image| {

@@ -128,7 +128,7 @@ fn lost(tap: &mut Tap) {
     for part in [long.as_bytes(), b"\n"] {
         tap.check("a long line is written", file.write_all(part).is_ok(), String::new);
     }
-    tap.contains("it is told", &last_error(), "the line is longer than 131072 bytes");
+    tap.contains("it is told", &last_error(), "the line is longer than 135168 bytes");
     tap.contains("and fails the transaction", &ask(&mut file, "\n"), "state failed\nlines 1\nrejected 1\n");
     tap.same("the commit fails", errno(&file.write(b"commit\n")), EINVAL);
     // What stands behind a command that fails is not looked at.
