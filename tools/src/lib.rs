@@ -4,3 +4,6 @@
 //! It asks the policy core, which is the kernel's: what is accepted here is accepted there.
 
 pub mod check;
+pub mod later;
+pub mod report;
+pub mod source;

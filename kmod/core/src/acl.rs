@@ -18,7 +18,7 @@ use crate::mem::OutOfMemory;
 use crate::name::{self, ROOT_DOMAIN};
 use crate::number::{Number, NumberRange};
 use crate::pattern;
-use crate::request::{Class, NetworkOp, Operation, PathOp};
+use crate::request::{Class, NetworkOp, Operation, PathNumberOp, PathOp};
 use crate::text::{ParseError, Reason, Sink, Words};
 
 /// A parsed ACL line.
@@ -59,14 +59,28 @@ impl<'a> AclLine<'a> {
             return parser.finish(Class::Network, Operation::Network(operation).bit(), args);
         }
         let Some(operation) = Operation::from_keyword(keyword) else {
-            return Err(ParseError::new(column, Reason::UnknownAcl));
+            let later: [&[u8]; 7] =
+                [b"file", b"misc", b"ipc", b"network", b"capability", b"task", b"use_group"];
+            let is_later = later.contains(&keyword);
+            return Err(ParseError::new(
+                column,
+                if is_later { Reason::LaterAcl } else { Reason::UnknownAcl },
+            ));
         };
         let args = match operation.class() {
             Class::Path => Args::Path(parser.path()?),
             Class::Path2 => Args::Path2(parser.path()?, parser.path()?),
-            Class::PathNumber => Args::PathNumber(parser.path()?, parser.number(Reason::MissingNumber)?),
+            Class::PathNumber => {
+                let missing = match operation {
+                    Operation::PathNumber(PathNumberOp::Ioctl) => Reason::MissingCommand,
+                    Operation::PathNumber(PathNumberOp::Chown) => Reason::MissingOwner,
+                    Operation::PathNumber(PathNumberOp::Chgrp) => Reason::MissingGroupId,
+                    _ => Reason::MissingMode,
+                };
+                Args::PathNumber(parser.path()?, parser.number(missing)?)
+            }
             Class::Device => {
-                let (path, mode) = (parser.path()?, parser.number(Reason::MissingNumber)?);
+                let (path, mode) = (parser.path()?, parser.number(Reason::MissingMode)?);
                 let major = parser.number(Reason::MissingDeviceNumber)?;
                 Args::Device(path, mode, major, parser.number(Reason::MissingDeviceNumber)?)
             }
@@ -428,6 +442,12 @@ mod tests {
         for (column, reason, line) in [
             (1, Reason::UnknownAcl, ""),
             (1, Reason::UnknownAcl, "allow_frob /a"),
+            (1, Reason::LaterAcl, "file read /a"),
+            (1, Reason::LaterAcl, "use_group 0"),
+            (15, Reason::MissingCommand, "allow_ioctl /a"),
+            (15, Reason::MissingOwner, "allow_chown /a"),
+            (15, Reason::MissingGroupId, "allow_chgrp /a"),
+            (15, Reason::MissingMode, "allow_chmod /a"),
             (2, Reason::UnknownAcl, " 8 /a"),
             (1, Reason::UnknownAcl, "257 /a"),
             (1, Reason::UnknownAcl, "allow_networ TCP bind 1.2.3.4 1"),
@@ -436,10 +456,10 @@ mod tests {
             (12, Reason::BadGroupName, "allow_read @"),
             (3, Reason::OldFormOfDirectory, "4 /a/"),
             (15, Reason::MissingPath, "allow_link  /a"),
-            (16, Reason::MissingNumber, "allow_create /a"),
+            (16, Reason::MissingMode, "allow_create /a"),
             (17, Reason::BadNumber, "allow_create /a -1"),
             (17, Reason::BadNumber, "allow_create /a 018"),
-            (17, Reason::MissingNumber, "allow_create /a if task.uid=0"),
+            (17, Reason::MissingMode, "allow_create /a if task.uid=0"),
             (12, Reason::MissingPath, "allow_read if"),
             (12, Reason::MissingPath, "allow_read ;"),
             (12, Reason::MissingPath, "allow_read if if task.uid=0"),

@@ -107,6 +107,25 @@ pub(crate) fn numbers<G: Copy>(args: &Args<'_, G>) -> [Option<NumberArg<G>>; 3] 
     }
 }
 
+/// The same arguments with other ranges of numbers.
+#[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
+pub(crate) fn with_numbers<'a, G: Copy>(
+    args: &Args<'a, G>,
+    convert: &dyn Fn(NumberRange) -> NumberRange,
+) -> Args<'a, G> {
+    let of = |number: NumberArg<G>| match number {
+        NumberArg::Range(range) => NumberArg::Range(convert(range)),
+        group => group,
+    };
+    match *args {
+        Args::PathNumber(path, number) => Args::PathNumber(path, of(number)),
+        Args::Device(path, mode, major, minor) => Args::Device(path, of(mode), of(major), of(minor)),
+        Args::Network(address, port) => Args::Network(address, of(port)),
+        Args::Mount { device, dir, kind, flags } => Args::Mount { device, dir, kind, flags: of(flags) },
+        other => other,
+    }
+}
+
 /// The groups of arguments.
 pub(crate) fn groups<'a, G: Copy>(args: &Args<'a, G>) -> impl Iterator<Item = (GroupKind, G)> {
     let paths = paths(args).map(|path| match path {

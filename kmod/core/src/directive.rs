@@ -128,6 +128,9 @@ impl<'a> Directive<'a> {
                 }
                 Directive::DenyAutobind(from, to)
             }
+            b"acl_group" | b"reset_domain" | b"no_reset_domain" => {
+                return Err(ParseError::new(column, Reason::LaterDirective))
+            }
             other if REMOVED.contains(&other) => {
                 return Err(ParseError::new(column, Reason::RemovedDirective))
             }
@@ -219,6 +222,12 @@ fn rule(mut words: Words<'_>, keep: bool, negative: bool) -> Result<Directive<'_
     let mut program = None;
     let mut ahead = words;
     let with_from = matches!((ahead.next(), ahead.next()), (Some(_), Some((_, b"from"))));
+    // `from any` and `any from` are of TOMOYO 1.8.
+    let mut rest = words;
+    let any = rest.find(|(_, word)| *word == b"any");
+    if let Some((column, _)) = any.filter(|_| with_from) {
+        return Err(ParseError::new(column, Reason::LaterDirective));
+    }
     if !keep || with_from {
         let missing = if keep { Reason::MissingFromDomain } else { Reason::MissingProgram };
         program = Some(take(&mut words, missing, check_program)?);
@@ -362,6 +371,11 @@ mod tests {
             (1, Reason::UnknownDirective, ""),
             (1, Reason::UnknownDirective, "allow_write /a"),
             (1, Reason::RemovedDirective, "trust_domain <kernel>"),
+            (1, Reason::LaterDirective, "acl_group 0 file read /a"),
+            (1, Reason::LaterDirective, "reset_domain /a from any"),
+            (27, Reason::LaterDirective, "initialize_domain /a from any"),
+            (13, Reason::LaterDirective, "keep_domain any from <kernel> /a"),
+            (19, Reason::BadProgram, "initialize_domain any"),
             (18, Reason::MissingProgram, "initialize_domain"),
             (19, Reason::BadProgram, r"initialize_domain /\*"),
             (19, Reason::BadProgram, "initialize_domain @A"),

@@ -18,7 +18,7 @@ use crate::name::{DomainName, ROOT_DOMAIN};
 use crate::policy::Policy;
 use crate::select::Select;
 use crate::table::Table;
-use crate::text::{self, Normal, ParseError, Reason, Words};
+use crate::text::{self, Normal, ParseError, Reason, Sink, Words};
 use crate::transition::NextDomain;
 
 /// Why a line was not accepted.
@@ -59,6 +59,23 @@ pub enum ActivateError {
 }
 
 impl ActivateError {
+    /// Prints what is wrong with `policy` and what to do, with the domain and the profile that it is about.
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub fn print(&self, policy: &Policy, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
+        let ActivateError::UndefinedProfile { domain, profile } = *self else {
+            return sink.put(self.message().as_bytes());
+        };
+        sink.put(b"a domain uses a profile that is not defined: ")?;
+        sink.put(policy.domain(domain).map_or(&[], Domain::name))?;
+        sink.put(b" has ")?;
+        text::put_u32(sink, profile.into())?;
+        sink.put(b"; write ")?;
+        text::put_u32(sink, profile.into())?;
+        sink.put(b"-CONFIG=... to profile or give the domain another profile")
+    }
+
     /// What is wrong and what to do, one line without full stop.
     pub const fn message(&self) -> &'static str {
         match self {

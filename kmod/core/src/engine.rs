@@ -4,7 +4,7 @@
 //! Reference 0.3 and 7.3. The entry that grants is found by the arguments of the request ([`crate::search`]), in time
 //! that does not depend on how many entries there are. Nothing here allocates or sleeps.
 
-use crate::domain::{DomainId, EntryId};
+use crate::domain::{DomainFlags, DomainId, EntryId};
 use crate::facts::Facts;
 use crate::item::Item;
 use crate::policy::Policy;
@@ -84,20 +84,35 @@ pub fn decide(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Re
     }
     let entry = search::decide(&domain.acl, policy, facts, request);
     let flags = domain.flags();
-    let granted = entry.is_some()
-        || match request {
-            Request::Path { op: PathOp::Read, path } => {
-                !flags.ignore_global_allow_read && policy.exceptions.get().global_reads.any(*path)
-            }
-            Request::Env { name } => {
-                !flags.ignore_global_allow_env && policy.exceptions.get().global_envs.any(*name)
-            }
-            _ => false,
-        };
+    let granted = entry.is_some() || is_granted_to_all(policy, flags, request);
     let log = if granted { config.grant_log } else { config.reject_log };
     let (entry, set) = match entry {
         Some(entry) => (Some(entry.id), entry.set),
         None => (None, [None; 3]),
     };
     Decision { mode: config.mode, granted, log, profile, set, entry }
+}
+
+/// Whether a global `allow_read` or `allow_env` grants the request.
+#[inline]
+fn is_granted_to_all(policy: &Policy, flags: DomainFlags, request: &Request<'_>) -> bool {
+    match request {
+        Request::Path { op: PathOp::Read, path } => {
+            !flags.ignore_global_allow_read && policy.exceptions.get().global_reads.any(*path)
+        }
+        Request::Env { name } => {
+            !flags.ignore_global_allow_env && policy.exceptions.get().global_envs.any(*name)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a line of the policy grants the request: an entry of the domain, or a global one. Nobody asks for the mode, so this
+/// tells what the lines say also where nothing is enforced.
+#[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
+pub fn grants(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Request<'_>) -> bool {
+    policy.domain(domain).is_some_and(|domain| {
+        search::decide(&domain.acl, policy, facts, request).is_some()
+            || is_granted_to_all(policy, domain.flags(), request)
+    })
 }

@@ -18,6 +18,7 @@ use crate::mem::{OutOfMemory, Vec};
 use crate::name::Name;
 use crate::number::{Number, NumberRange};
 use crate::policy::{Policy, Preferences};
+use crate::procfs;
 use crate::request::{PathOp, Request};
 use crate::text::{self, Sink, Words};
 
@@ -61,7 +62,7 @@ impl Edit {
         let full = domain.acl_count() >= preferences.max_entry;
         let full_known = domain.flags().quota_exceeded;
         let mut words = [Vec::new(), Vec::new(), Vec::new()];
-        let Some(args) = args(self.policy(), request, &mut words)? else {
+        let Some(args) = args(self.policy(), facts, request, &mut words)? else {
             return Ok(Learned::Skipped);
         };
         let text = condition(&preferences, facts, request)?;
@@ -95,6 +96,7 @@ impl Edit {
 /// The arguments of the entry, which borrow from `words`; `None` if they cannot be written.
 fn args<'w>(
     policy: &Policy,
+    facts: &Facts<'_>,
     request: &Request<'w>,
     words: &'w mut [Vec<u8>; 3],
 ) -> Result<Option<Args<'w>>, OutOfMemory> {
@@ -105,6 +107,12 @@ fn args<'w>(
         Ok::<_, OutOfMemory>(word(place))
     };
     let args = match *request {
+        // No number of a descriptor is learned: the next execve of this file is asked by the file's own name.
+        Request::Path { op: PathOp::Execute, path } if procfs::is_link(path.as_bytes()) => {
+            let file = facts.exec.and_then(|exec| exec.realpath());
+            *first = text::owned(file.map_or(&[], Name::as_bytes))?;
+            word(first).map(Args::Path)
+        }
         Request::Path { op: PathOp::Execute | PathOp::Transit, path } => {
             word(path.as_bytes()).map(Args::Path)
         }

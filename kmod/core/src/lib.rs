@@ -54,6 +54,7 @@ pub mod pattern;
 pub mod policy;
 mod policy_print;
 pub mod preference;
+mod procfs;
 pub mod profile;
 #[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
 pub mod question;
@@ -72,6 +73,8 @@ pub mod task;
 pub mod text;
 pub mod transaction;
 pub mod transition;
+#[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
+pub mod warning;
 pub mod wire;
 
 /// Version of the policy core, as `version` in securityfs shows it.

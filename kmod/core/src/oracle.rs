@@ -21,7 +21,7 @@ mod pattern;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{confirms, decide};
+pub use decide::{confirms, decide, grants_it};
 pub use pattern::matches;
 
 /// Reference 3.3: the first `aggregator` line whose first word matches gives the program its second word as name. One

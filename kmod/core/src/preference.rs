@@ -134,11 +134,25 @@ impl Preferences {
         })
     }
 
-    fn keys(group: Group) -> impl Iterator<Item = (usize, &'static [u8])> {
+    /// The keys of a group, in print order, with their places.
+    pub(crate) fn keys(group: Group) -> impl Iterator<Item = (usize, &'static [u8])> {
         (0..KEYS.len())
             .zip(KEYS.iter())
             .filter(move |(_, key)| key.0 == group)
             .map(|(index, key)| (index, key.1))
+    }
+
+    /// Whether `KEY=VALUE` is a setting of the group that says exactly what it seems to.
+    pub(crate) fn is_setting(group: Group, key: &[u8], value: &[u8]) -> bool {
+        let Some((index, _)) = Preferences::keys(group).find(|(_, known)| *known == key) else {
+            return false;
+        };
+        let mut values = Preferences::ZERO;
+        match values.place(index) {
+            Some(Place::Flag(_)) => matches!(value, b"yes" | b"no"),
+            Some(Place::Number(_)) => !value.is_empty() && value.iter().all(u8::is_ascii_digit),
+            None => false,
+        }
     }
 
     /// Takes over the group of `other`.

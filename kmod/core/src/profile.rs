@@ -3,7 +3,7 @@
 //!
 //! Reference 7. A value is only searched for substrings, as in 1.7; what says nothing at all is rejected, because it
 //! is a spelling mistake that would leave a system open. A rejected line does not create its profile, unlike in 1.7.
-//! Of several modes in one value the first of the list counts, as in 1.7; [`several_modes`] finds such lines. Comments
+//! Of several modes in one value the first of the list counts, as in 1.7 (`warning/profile.rs` tells of such lines). Comments
 //! keep their bytes from 0x80 on, which 1.7 lost (quirk Q30).
 
 use crate::edit::EditError;
@@ -487,31 +487,8 @@ fn without_comment(line: &[u8]) -> &[u8] {
     }
 }
 
-/// Finds a mode that does not count, because the value of the line names another one that comes before it in the list
-/// disabled, learning, permissive, enforcing (quirk Q16).
-///
-/// Returns the column of the first such word, counted in bytes from 1. `None` also for lines that are rejected, and for
-/// values with `use_default`, where no mode counts.
-pub fn several_modes(line: &[u8]) -> Option<u32> {
-    let Ok(Some(Line::Profile(_, change))) = Line::parse(line) else {
-        return None;
-    };
-    let (Change::Default(value) | Change::Category(_, value) | Change::Item(_, value)) = change else {
-        return None;
-    };
-    let Value::Set { mode: Some(effective), .. } = value else {
-        return None;
-    };
-    // The key of a line that was parsed has no `=`.
-    let start = line.iter().position(|byte| *byte == b'=')?;
-    let text = line.get(start..)?;
-    let others = Mode::ALL.into_iter().filter(|mode| *mode != effective);
-    let offset = others.filter_map(|mode| find(text, mode.word())).min()?;
-    Some(text::column(start.saturating_add(offset)))
-}
-
 /// The offset at which `part` stands first in `text`.
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+pub(crate) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     let mut rest = text;
     while !rest.starts_with(part) {
         rest = rest.split_first()?.1;

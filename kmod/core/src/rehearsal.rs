@@ -11,7 +11,7 @@
 //! | `begin`, `end` | `ok`; the lines in between are one edit |
 //! | `activate` | `ok`, or what is missing |
 //! | `collect` | `ok` |
-//! | `request DOMAIN<TAB>QUESTION` | `granted` or `missed` |
+//! | `request DOMAIN<TAB>QUESTION` | `granted` or `missed`: whether the policy has a line that grants it, whatever the mode |
 //! | `decide DOMAIN<TAB>QUESTION` | mode, `granted` or `missed`, `log` or `nolog` |
 //! | `set DOMAIN<TAB>QUESTION` | `granted` or `missed`, and what is assigned to the state bytes: `1,-,-` |
 //! | `learn DOMAIN<TAB>QUESTION` | `added`, `already`, `quota` or `skipped` |
@@ -25,7 +25,6 @@
 //!
 //! What is no command, or is about something that does not exist, has an answer that begins with `?`.
 
-use crate::acl::AclLine;
 use crate::audit::{self, Header, NoRecord};
 use crate::domain::DomainId;
 use crate::edit::{Cursor, Edit, EditError};
@@ -36,9 +35,10 @@ use crate::name::Name;
 use crate::number::Number;
 use crate::policy::Policy;
 use crate::question::{self, cut, Given, Question, QuestionError};
-use crate::text::{self, Normal, ParseError, Sink, Warning, Words};
+use crate::text::{self, Normal, ParseError, Sink, Words};
 use crate::transaction::PolicyFile;
 use crate::transition::next_domain;
+use crate::warning::{self, Warning};
 
 /// The time of all records.
 const TIMESTAMP: u64 = 1_300_000_000;
@@ -183,8 +183,7 @@ impl Rehearsal {
                 let missing = edit.activate().err();
                 self.policy = edit.commit();
                 if let Some(missing) = missing {
-                    answer.put(missing.message().as_bytes())?;
-                    return Ok(());
+                    return Ok(missing.print(&self.policy, answer)?);
                 }
             }
             (_, None) => {
@@ -250,8 +249,12 @@ impl Rehearsal {
         let (id, line) = self.domain_and_text(rest)?;
         let line = Normal::new(line)?;
         let question = Question::parse(line.bytes())?;
-        let Decision { mode, granted, log, set, .. } =
-            engine::decide(self.policy(), id, &question.given.facts(), &question.request);
+        let (policy, facts) = (self.policy(), question.given.facts());
+        if *verb == *b"request" {
+            let granted = engine::grants(policy, id, &facts, &question.request);
+            return Ok(answer.put(if granted { b"granted" } else { b"missed" })?);
+        }
+        let Decision { mode, granted, log, set, .. } = engine::decide(policy, id, &facts, &question.request);
         if *verb == *b"decide" {
             answer.put(mode.word())?;
             answer.put(b" ")?;
@@ -373,15 +376,7 @@ fn warn(rest: &[u8], answer: &mut Vec<u8>) -> Result<(), Problem> {
                 .and_then(|()| answer.put(b"\n"));
         }
     };
-    match file(name) {
-        Some(PolicyFile::Domain) => {
-            let line = AclLine::parse(line).map_err(|error| Problem::Says(error.reason.message()))?;
-            text::warnings(&line, &mut add);
-        }
-        Some(PolicyFile::Exception) => text::directive_warnings(line, &mut add),
-        Some(PolicyFile::Profile) => text::profile_warnings(line, &mut add),
-        _ => return Err(NO_FILE),
-    }
+    warning::line(file(name).ok_or(NO_FILE)?, line, &mut add)?;
     done?;
     if answer.is_empty() {
         answer.put(b"none")?;

@@ -72,6 +72,12 @@ impl Rules {
         self.body().is_some_and(|body| body.say(old, last, program))
     }
 
+    /// Whether there is exactly this rule.
+    #[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
+    pub(crate) fn contains(&self, rule: &Directive<'_>) -> bool {
+        self.body().is_some_and(|body| body.find(rule).is_some())
+    }
+
     /// Whether there is no rule.
     pub(crate) const fn is_empty(&self) -> bool {
         self.body.is_none()

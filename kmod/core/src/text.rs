@@ -11,11 +11,9 @@ use line::is_blank;
 
 mod line;
 mod reason;
-mod warning;
 pub(crate) use line::check_bytes;
 pub use line::{is_silent, put_shown, Normal, MAX_LINE, TOO_LONG};
 pub use reason::Reason;
-pub use warning::{directive_warnings, profile_warnings, warnings, Warning};
 
 /// A place where text is appended.
 ///

@@ -58,6 +58,14 @@ pub fn decide(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Re
     Decision { mode: config.mode, granted, log, profile, set, entry: entry.map(|(id, _)| id) }
 }
 
+/// Reference 0.3, step 4 alone: whether an entry, or a global line behind them, grants a request, whatever the mode.
+pub fn grants_it(policy: &Policy, domain: DomainId, facts: &Facts<'_>, request: &Request<'_>) -> bool {
+    policy.domain(domain).is_some_and(|domain| {
+        domain.entries().any(|entry| grants(policy, &entry, facts, request))
+            || is_globally_granted(policy, domain, request)
+    })
+}
+
 /// Whether a decision of the engine is right. It may name another entry than the first one that grants, if that is
 /// no difference for what happens.
 pub fn confirms(

@@ -3,7 +3,7 @@
 
 extern crate std;
 
-use super::{several_modes, Config, Mode, Profiles};
+use super::{Config, Mode, Profiles};
 use crate::edit::EditError;
 use crate::item::{Category, Item};
 use crate::link::Node;
@@ -177,25 +177,6 @@ fn rejected_with_column_and_nothing_changes() {
     assert_eq!((printed(&tried), tried.bytes()), before);
     assert!(!tried.version_given());
     assert!(tried.line(b"PROFILE_VERSION=20090903").is_ok() && tried.version_given());
-}
-
-#[test]
-fn several_modes_are_found() {
-    let cases = [
-        ("2-CONFIG={ enforcing permissive }", Some(12)),
-        ("2-CONFIG={ permissive enforcing }", Some(23)),
-        (" 2-CONFIG::file={ mode=enforcing mode=learning mode=disabled }", Some(24)),
-        ("2-CONFIG::file::open=disabled,learning", Some(31)),
-        ("2-CONFIG={ enforcing enforcing }", None),
-        ("2-CONFIG=enforcing", None),
-        ("2-CONFIG::file={ use_default learning enforcing }", None),
-        ("2-COMMENT=enforcing and learning", None),
-        ("2-CONFIC={ enforcing permissive }", None),
-        ("", None),
-    ];
-    for (line, column) in cases {
-        assert_eq!(several_modes(line.as_bytes()), column, "{line}");
-    }
 }
 
 #[test]

@@ -108,18 +108,23 @@ impl<'a> Normal<'a> {
 
     /// An error in the normalised line as one in the line as written.
     pub fn restore(&self, error: ParseError) -> ParseError {
+        ParseError { column: self.written(error.column), ..error }
+    }
+
+    /// A column of the normalised line as one of the line as written.
+    pub fn written(&self, column: u32) -> u32 {
         let Some(copy) = &self.copy else {
-            return error;
+            return column;
         };
-        let mut column = error.column;
+        let mut found = column;
         for ((normal, word), (written, _)) in Words::new(copy).zip(Words::new(self.line)) {
             // One behind the last byte of a word still belongs to it: something is missing there.
-            let inside = error.column.wrapping_sub(normal);
+            let inside = column.wrapping_sub(normal);
             if inside as usize <= word.len() {
-                column = written.saturating_add(inside);
+                found = written.saturating_add(inside);
             }
         }
-        ParseError { column, ..error }
+        found
     }
 }
 

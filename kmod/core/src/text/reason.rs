@@ -16,6 +16,8 @@ pub enum Reason {
     ForeignByte(u8),
     /// The first word of a domain_policy line is no keyword.
     UnknownAcl,
+    /// A domain_policy line of TOMOYO 1.8 or 2.x.
+    LaterAcl,
     /// An ACL without (enough) paths.
     MissingPath,
     /// Not a valid word (reference 1.3).
@@ -24,8 +26,14 @@ pub enum Reason {
     PatternTooLong,
     /// Nothing, or no valid word, after `@`.
     BadGroupName,
-    /// An ACL without its number.
-    MissingNumber,
+    /// An ACL without its mode.
+    MissingMode,
+    /// `allow_ioctl` without its command.
+    MissingCommand,
+    /// `allow_chown` without the new owner.
+    MissingOwner,
+    /// `allow_chgrp` without the new group.
+    MissingGroupId,
     /// Not a number, a range or `@GROUP`.
     BadNumber,
     /// `4 /directory/`.
@@ -130,6 +138,8 @@ pub enum Reason {
     ProfileZeroUndefined,
     /// The first word of an exception_policy line is no directive.
     UnknownDirective,
+    /// An exception_policy line of TOMOYO 1.8 or 2.x.
+    LaterDirective,
     /// A directive that TOMOYO 1.7 itself had removed.
     RemovedDirective,
     /// A transition directive without its program.
@@ -196,15 +206,23 @@ impl Reason {
             Reason::UnknownAcl => {
                 "unknown keyword; expected a domain (<kernel> ...), an attribute such as use_profile, or an ACL such as allow_read"
             }
+            Reason::LaterAcl => {
+                "this is a line of TOMOYO 1.8 or 2.x; here each operation is a keyword with a line of its own, such as allow_read, allow_write, allow_env, allow_capability, allow_signal or allow_network, and conditions begin with if"
+            }
             Reason::MissingPath => "a path is missing; write a path, a pattern or @GROUP",
             Reason::BadPath => {
                 "not a valid path word; a backslash must begin \\\\, \\ooo (octal of a byte that is not printable) or a wildcard, and \\{...\\} must fill a directory name"
             }
             Reason::PatternTooLong => "too many elements in one component with wildcards, or too many components behind \\{; the limit is 511",
             Reason::BadGroupName => "not a group name; write @ and a name of printable characters",
-            Reason::MissingNumber => "the mode is missing; write a number, a range such as 0600-0644, or @GROUP",
+            Reason::MissingMode => "the mode is missing; write a number, a range such as 0600-0644, or @GROUP",
+            Reason::MissingCommand => {
+                "the command is missing; write a number such as 0x5401, a range such as 0x5400-0x54FF, or @GROUP"
+            }
+            Reason::MissingOwner => "the uid is missing; write a number, a range such as 1000-1999, or @GROUP",
+            Reason::MissingGroupId => "the gid is missing; write a number, a range such as 1000-1999, or @GROUP",
             Reason::BadNumber => {
-                "not a number; write decimal, octal (0644) or hexadecimal (0x1F) up to 64 bits without sign, a range MIN-MAX, or @GROUP"
+                "not a number; write decimal, octal (0644) or hexadecimal (0x1F) up to 64 bits without sign, a range MIN-MAX, or @GROUP (names of users and letters such as u+x mean nothing here)"
             }
             Reason::OldFormOfDirectory => {
                 "the old form with a number does not take directories; write allow_read or another keyword with the path"
@@ -225,7 +243,7 @@ impl Reason {
                 "a capability is missing; write one of the names such as SYS_TIME"
             }
             Reason::UnknownCapability => {
-                "no such capability; the names are those of reference 4.10, such as use_route, SYS_TIME or conceal_mount, and letters count"
+                "no such capability; the names are inet_tcp_create, inet_tcp_listen, inet_tcp_connect, use_inet_udp, use_inet_ip, use_route, use_packet, SYS_MOUNT, SYS_UMOUNT, SYS_REBOOT, SYS_CHROOT, SYS_KILL, SYS_VHANGUP, SYS_TIME, SYS_NICE, SYS_SETHOSTNAME, use_kernel_module, create_fifo, create_block_dev, create_char_dev, create_unix_socket, SYS_LINK, SYS_SYMLINK, SYS_RENAME, SYS_UNLINK, SYS_CHMOD, SYS_CHOWN, SYS_IOCTL, SYS_KEXEC_LOAD, SYS_PIVOT_ROOT, SYS_PTRACE and conceal_mount"
             }
             Reason::MissingSignal => {
                 "the signal is missing; write its number and the name of a domain"
@@ -331,6 +349,9 @@ impl Reason {
             Reason::UnknownDirective => {
                 "unknown directive; expected initialize_domain, keep_domain (both also with no_), aggregator, allow_read, allow_env, file_pattern, deny_rewrite, path_group, number_group, address_group or deny_autobind"
             }
+            Reason::LaterDirective => {
+                "this is a line of TOMOYO 1.8 or 2.x; here a rule for any domain or program leaves out any, and global lines are allow_read and allow_env (all else that an acl_group has stands in each domain)"
+            }
             Reason::RemovedDirective => {
                 "TOMOYO 1.7 removed this directive; use conditions (exec.realpath, exec.argv[0]) or domain transition rules instead"
             }
@@ -358,7 +379,7 @@ impl Reason {
                 "unknown key; expected PROFILE_VERSION, PREFERENCE::GROUP, N-COMMENT, N-CONFIG, N-CONFIG::CATEGORY, N-CONFIG::CATEGORY::ITEM or N-PREFERENCE::GROUP"
             }
             Reason::UnknownItem => {
-                "no such item in this category; its items are those of reference 7.3, such as file::open, network::inet_tcp_bind, misc::env, ipc::signal or capability::SYS_TIME"
+                "no such item in this category; file has execute, open, create, unlink, mkdir, rmdir, mkfifo, mksock, truncate, symlink, rewrite, mkblock, mkchar, link, rename, chmod, chown, chgrp, ioctl, chroot, mount, umount, pivot_root and transit, network has inet_udp_bind, inet_udp_connect, inet_tcp_bind, inet_tcp_listen, inet_tcp_connect, inet_tcp_accept, inet_raw_bind and inet_raw_connect, misc has env, ipc has signal, capability has the names of allow_capability such as SYS_TIME"
             }
             Reason::EmptyConfig => {
                 "the value says nothing; write mode=disabled, learning, permissive or enforcing, grant_log=yes or no, reject_log=yes or no, or use_default"
@@ -366,7 +387,9 @@ impl Reason {
             Reason::DefaultOfDefault => {
                 "this is the default itself; use_default is for a category, an item or a profile's own preferences"
             }
-            Reason::BadProfileVersion => "only profiles of version 20090903 are understood",
+            Reason::BadProfileVersion => {
+                "only profiles of version 20090903 are understood; those of TOMOYO 1.8 and 2.x have other versions and other keys"
+            }
             Reason::BadManager => {
                 "not a manager; write a domain name, the absolute path of a program without wildcards, or manage_by_non_root"
             }
