@@ -81,6 +81,11 @@ fn inputs(arch: Arch, variant: Variant, linux: &Linux) -> Result<String> {
     Ok(inputs.finish())
 }
 
+/// The patched source tree with the current `kmod/` in it, unpacked if need be.
+pub fn prepared_source() -> Result<PathBuf> {
+    source(&tools::linux()?)
+}
+
 /// The patched source tree with the current `kmod/` in it.
 fn source(linux: &Linux) -> Result<PathBuf> {
     let place = cache::dir("linux")?.join(tree_name(linux)?);
@@ -112,6 +117,8 @@ fn make(arch: Arch, source: &Path, build: &Path) -> Result<Command> {
         .env("CCACHE_DIR", cache::dir("ccache")?)
         .env("CCACHE_BASEDIR", cache::root())
         .env("CCACHE_MAXSIZE", "4G")
+        // The compiler tells which headers it read; preprocessing everything first to find out costs a tenth of a build.
+        .env("CCACHE_DEPEND", "1")
         // The same inputs give the same image.
         .env("KBUILD_BUILD_TIMESTAMP", "2026-01-01")
         .env("KBUILD_BUILD_USER", "sekisho")

@@ -17,6 +17,7 @@ mod frames;
 mod fuzz;
 mod guest_test;
 mod health;
+mod hooks;
 mod image;
 mod kernel;
 mod kernel_bench;
@@ -60,11 +61,16 @@ enum Verb {
         #[arg(long, default_value = "full")]
         variant: Variant,
     },
+    /// Checks that SECURITY.md names every hook of the kernel, and says of it what the code does.
+    Hooks,
     /// Builds the initramfs of an architecture's board; prints where it is.
     Image {
         /// The architecture.
         #[arg(long)]
         arch: Arch,
+        /// What is in it.
+        #[arg(long, default_value = "base")]
+        flavour: image::Flavour,
     },
     /// Boots a board with a shell on the console; leave with `poweroff -f`.
     Qemu {
@@ -74,7 +80,7 @@ enum Verb {
     },
     /// Makes the signed test app with a policy fragment; prints where it is.
     Apk,
-    /// Runs the guest tests of an architecture (`cargo xtask test guest --arch arm`), or everything that CI runs (`all`).
+    /// Runs the guest tests of an architecture (`cargo xtask test guest --arch arm`), what CI runs (`ci`), or everything (`all`).
     Test {
         #[command(subcommand)]
         what: test::What,
@@ -114,7 +120,8 @@ fn main() -> Result<()> {
     match Cli::parse().verb {
         Verb::Kernel { arch, variant } => println!("{}", kernel::build(arch, variant)?.display()),
         Verb::Objects { arch, variant } => objects::check(arch, &kernel::build_dir(arch, variant)?)?,
-        Verb::Image { arch } => println!("{}", image::build(arch, image::Flavour::Base)?.display()),
+        Verb::Hooks => hooks::check()?,
+        Verb::Image { arch, flavour } => println!("{}", image::build(arch, flavour)?.display()),
         Verb::Qemu { arch } => shell::run(arch)?,
         Verb::Apk => println!("{}", apk::prepare()?.display()),
         Verb::Test { what } => test::run(what)?,
@@ -122,7 +129,7 @@ fn main() -> Result<()> {
         Verb::Fuzz { target, minutes } => fuzz::run(target, minutes)?,
         Verb::Coverage => coverage::run()?,
         Verb::Bench { what } => bench::run(what)?,
-        Verb::Demo => demo::run()?,
+        Verb::Demo => demo::run(Arch::Arm, Variant::Small)?,
     }
     Ok(())
 }

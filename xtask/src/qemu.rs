@@ -18,6 +18,9 @@ use crate::arch::Arch;
 use crate::cache;
 use crate::health::Health;
 
+/// What the kernel says when it has come to its end and the machine goes on.
+const HALTED: &str = "reboot: Power off not available: System halted instead";
+
 /// One boot.
 pub struct Boot {
     /// What to emulate.
@@ -59,7 +62,8 @@ impl Boot {
         let log = cache::dir("log")?.join(format!("{}-{}.log", self.arch.board_name(), self.name));
         let mut file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let start = Instant::now();
-        let mut machine = Machine(self.command()?.spawn().context("cannot start QEMU; is it installed?")?);
+        let child = self.command()?.spawn().context("cannot start QEMU; is it installed?")?;
+        let mut machine = Machine { child, halted: false };
         let lines = machine.lines()?;
         let mut health = Health::default();
         let deadline = start + self.timeout;
@@ -74,6 +78,11 @@ impl Boot {
                     writeln!(file, "{line}")?;
                     health.read(&line);
                     on_line(&line);
+                    // A machine that cannot be switched off.
+                    if line.contains(HALTED) && health.broken.is_none() {
+                        machine.halted = true;
+                        break;
+                    }
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) if health.broken.is_some() => break,
@@ -127,7 +136,8 @@ impl Boot {
         }
         if let Some(disk) = &self.disk {
             qemu.arg("-drive").arg(format!("if=none,id=data,format=raw,file={}", disk.display()));
-            qemu.args(["-device", "virtio-blk-pci,drive=data"]);
+            let device = if self.arch == Arch::X86_64 { "virtio-blk-pci" } else { "virtio-blk-device" };
+            qemu.args(["-device", &format!("{device},drive=data")]);
         }
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(qemu)
@@ -135,11 +145,15 @@ impl Boot {
 }
 
 /// A running QEMU that does not outlive its owner.
-struct Machine(Child);
+struct Machine {
+    child: Child,
+    /// It has nothing to say any more, but does not end by itself.
+    halted: bool,
+}
 
 impl Machine {
     fn lines(&mut self) -> Result<Receiver<String>> {
-        let output = self.0.stdout.take().context("QEMU has no output")?;
+        let output = self.child.stdout.take().context("QEMU has no output")?;
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             let mut reader = BufReader::new(output);
@@ -156,9 +170,12 @@ impl Machine {
     }
 
     fn end(&mut self) -> Result<String> {
-        let status = self.0.wait()?;
+        if self.halted {
+            return Ok(String::new());
+        }
+        let status = self.child.wait()?;
         let mut errors = String::new();
-        if let Some(mut stream) = self.0.stderr.take() {
+        if let Some(mut stream) = self.child.stderr.take() {
             stream.read_to_string(&mut errors)?;
         }
         if !status.success() {
@@ -170,8 +187,8 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

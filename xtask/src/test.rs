@@ -12,7 +12,7 @@ use clap::Subcommand;
 use crate::arch::Arch;
 use crate::image::{self, Flavour};
 use crate::variant::Variant;
-use crate::{bench, cache, demo, guest_test, kernel, objects};
+use crate::{bench, cache, demo, guest_test, hooks, kernel, objects};
 
 /// What to test.
 #[derive(Subcommand)]
@@ -28,6 +28,9 @@ pub enum What {
         /// The security modules, for the kernel's lsm=.
         #[arg(long, default_value = "sekisho")]
         lsm: String,
+        /// Only this topic of the guest tests (tests/guest/src/topics).
+        #[arg(long)]
+        topic: Option<String>,
     },
     /// Allocations fail one after the other; on the debug kernel.
     Faults {
@@ -47,18 +50,38 @@ pub enum What {
         #[arg(long, default_value_t = 300)]
         seconds: u32,
     },
-    /// What `ci/test` runs.
+    /// What `ci/test` runs: two architectures, nothing that another part repeats.
+    Ci,
+    /// What `ci/test --all` runs: that, the third architecture, the small kernel, and the kernel with checkers.
     All,
 }
 
 /// Runs it.
 pub fn run(what: What) -> Result<()> {
     match what {
-        What::Guest { arch, variant, lsm } => guest_test::run(arch, variant, &lsm),
-        What::Faults { arch } => guest_test::special(arch, Variant::Debug, "faults", "-- --faults", 2),
+        What::Guest { arch, variant, lsm, topic } => guest_test::run(arch, variant, &lsm, topic.as_deref()),
+        What::Faults { arch } => faults(arch),
         What::Replace { arch, variant, seconds } => replace(arch, variant, seconds),
-        What::All => all(),
+        What::Ci => parts(&[Arch::Arm, Arch::X86_64], Vec::new()),
+        What::All => parts(&Arch::ALL, long()),
     }
+}
+
+fn faults(arch: Arch) -> Result<()> {
+    guest_test::special(arch, Variant::Debug, "faults", "-- --faults", 2)
+}
+
+/// What takes too long for every commit: the kernel that ships, and one that finds mistakes in kernel code.
+fn long() -> Vec<Step> {
+    let arch = Arch::X86_64;
+    vec![
+        step("the story on the small kernel of qemu-arm", || demo::run(Arch::Arm, Variant::Small)),
+        step(format!("debug kernel {arch}"), move || kernel::build(arch, Variant::Debug).map(drop)),
+        step(format!("guest tests {arch}, debug kernel"), move || {
+            guest_test::run(arch, Variant::Debug, "sekisho", None)
+        }),
+        step(format!("failing allocations {arch}, debug kernel"), move || faults(arch)),
+    ]
 }
 
 fn replace(arch: Arch, variant: Variant, seconds: u32) -> Result<()> {
@@ -78,7 +101,8 @@ fn step(name: impl Into<String>, run: impl Fn() -> Result<()> + Send + Sync + 's
 /// A machine under test keeps one core busy and sleeps now and then; so many run at once. What they boot has been built before.
 const MACHINES: usize = 2;
 
-fn all() -> Result<()> {
+/// Runs the parts for these architectures, then `more`.
+fn parts(archs: &[Arch], more: Vec<Step>) -> Result<()> {
     let mut first = vec![
         step("format", format),
         step("lints", || {
@@ -86,28 +110,30 @@ fn all() -> Result<()> {
         }),
         step("unit and property tests", || cargo(&["test", "--locked", "--workspace", "--quiet"])),
         step("budgets of the core", || bench::run(bench::What::Core { groups: Vec::new(), json: None })),
+        step("every hook is looked at", hooks::check),
     ];
     let mut machines = Vec::new();
-    for arch in Arch::ALL {
+    for arch in archs.iter().copied() {
         first.push(step(format!("kernel {arch}"), move || kernel::build(arch, Variant::Full).map(drop)));
         first.push(step(format!("kernel objects {arch}"), move || {
             objects::check(arch, &kernel::build_dir(arch, Variant::Full)?)
         }));
         first.push(step(format!("image {arch}"), move || image::build(arch, Flavour::Test).map(drop)));
         machines.push(step(format!("guest tests {arch}"), move || {
-            guest_test::run(arch, Variant::Full, "sekisho")
+            guest_test::run(arch, Variant::Full, "sekisho", None)
         }));
     }
-    for arch in Arch::ALL {
+    for arch in archs.iter().copied() {
         machines.push(step(format!("budgets of system calls {arch}"), move || {
             bench::run(bench::What::Kernel { arch })
         }));
     }
     // Four processors and a time limit: alone.
-    let last = [
+    let mut last = vec![
         step("policy replaced under load on arm", || replace(Arch::Arm, Variant::Full, 20)),
-        step("the story on qemu-arm", demo::run),
+        step("the story on qemu-arm", || demo::run(Arch::Arm, Variant::Full)),
     ];
+    last.extend(more);
 
     let mut done = run_steps(&first, 1);
     done.extend(run_steps(&machines, MACHINES));

@@ -54,10 +54,9 @@ impl Variant {
             common.iter().map(|name| boards.join(format!("common/{name}.kconfig"))).collect();
         paths.push(board.join("kconfig"));
         // What only this architecture has, or lacks.
-        let own = board.join(format!("kconfig.{self}"));
-        if own.exists() {
-            paths.push(own);
-        }
+        let tests = (self != Self::Small).then_some("test");
+        let own = tests.into_iter().chain([self.name()]).map(|name| board.join(format!("kconfig.{name}")));
+        paths.extend(own.filter(|path| path.exists()));
         paths
     }
 }
