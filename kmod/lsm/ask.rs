@@ -45,6 +45,12 @@ pub(crate) fn is_active() -> bool {
     GENERATION.load(Ordering::Relaxed) != 0
 }
 
+/// The policy in force, as a number: equal numbers mean the same policy, 0 that none is active.
+#[inline]
+pub(crate) fn in_force() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
 /// The mode of an item for the calling task.
 #[inline]
 pub(crate) fn mode(item: Item) -> Mode {

@@ -121,6 +121,16 @@ pub(crate) fn answer_for(domain: DomainId, task: &Task, what: What) -> Result {
     conclude(&about(&reader, what, domain, task, origin))
 }
 
+/// Whether something that was asked before is allowed by the policy as it is now. Only a refusal is told, and learned.
+pub(crate) fn still_allows(domain: DomainId, task: &Task, what: What) -> bool {
+    let granted = {
+        let reader = snapshot::read();
+        let facts = Facts::new(task);
+        what.with_request(&reader, |request| decide(&reader, domain, &facts, request).granted)
+    };
+    granted == Some(true) || answer_for(domain, task, what).is_ok()
+}
+
 fn conclude(decision: &Decision) -> Result {
     if decision.allows() {
         return Ok(());

@@ -5,11 +5,14 @@
  */
 #include <linux/dcache.h>
 #include <linux/file.h>
+#include <linux/fs_struct.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/sched/mm.h>
 #include <linux/security.h>
+#include <uapi/linux/magic.h>
 
 #include "shims.h"
 
@@ -31,12 +34,33 @@ static bool sekisho_link_leads_to(const struct path *link, const struct inode *i
 	return same;
 }
 
-/* Is this entry, pinned by the caller, the opened file or a link that leads to it? */
+/* Is it below the caller's root? A descriptor from before a chroot leads elsewhere. */
+static bool sekisho_is_reachable(const struct path *path)
+{
+	struct path root;
+	bool reachable;
+
+	get_fs_root(current->fs, &root);
+	reachable = path_is_under(path, &root);
+	path_put(&root);
+	return reachable;
+}
+
+/*
+ * Is this entry, pinned by the caller, the opened file or a link that leads to it?
+ * A link that procfs makes up is no name (reference 6.4), and one outside of the
+ * caller's root says something else to whoever wrote it than it does here.
+ */
 static bool sekisho_is_program(const struct path *entry, const struct inode *opened)
 {
-	return d_backing_inode(entry->dentry) == opened ||
-	       (d_is_symlink(entry->dentry) && sekisho_link_leads_to(entry, opened));
+	if (d_backing_inode(entry->dentry) == opened)
+		return true;
+	return d_is_symlink(entry->dentry) && entry->dentry->d_sb->s_magic != PROC_SUPER_MAGIC &&
+	       sekisho_is_reachable(entry) && sekisho_link_leads_to(entry, opened);
 }
+
+/* Links that procfs makes up are not followed on the way either: a name with one in it is none. */
+static const unsigned int sekisho_name_lookup = LOOKUP_NO_MAGICLINKS;
 
 /* execveat(2) with a directory's descriptor and a name: the kernel calls the program /dev/fd/DESCRIPTOR/NAME. */
 static bool sekisho_below_descriptor(const struct linux_binprm *bprm, struct path *program)
@@ -50,7 +74,8 @@ static bool sekisho_below_descriptor(const struct linux_binprm *bprm, struct pat
 	directory = fget_raw(fd);
 	if (!directory)
 		return false;
-	found = !vfs_path_lookup(directory->f_path.dentry, directory->f_path.mnt, bprm->fdpath + name, 0, program);
+	found = !vfs_path_lookup(directory->f_path.dentry, directory->f_path.mnt, bprm->fdpath + name,
+				 sekisho_name_lookup, program);
 	fput(directory);
 	if (found && !sekisho_is_program(program, file_inode(bprm->file))) {
 		path_put(program);
@@ -80,19 +105,13 @@ void sekisho_named_path(const char *name, const struct file *file, struct path *
 {
 	const struct inode *opened = file_inode(file);
 
-	if (name && !kern_path(name, 0, program)) {
+	if (name && !kern_path(name, sekisho_name_lookup, program)) {
 		if (sekisho_is_program(program, opened))
 			return;
 		path_put(program);
 	}
 	*program = file->f_path;
 	path_get(program);
-}
-
-/* The caller's executable file, or NULL; put it with sekisho_put_file(). */
-struct file *sekisho_exe_file(void)
-{
-	return current->mm ? get_mm_exe_file(current->mm) : NULL;
 }
 
 /* The file that is being executed. */

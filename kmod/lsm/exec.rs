@@ -462,6 +462,8 @@ pub(crate) fn transit(text: &[u8]) -> Result {
     if let Some(question) = ask::Question::begin(Item::Transit) {
         question.ask(&About::default(), &Request::Path { op: PathOp::Transit, path: word })?;
     }
+    // What io_uring does elsewhere for this task is to be done in the new domain, or not at all.
+    task::end_workers();
     let (old, config, profile, found) = {
         let policy = snapshot::read();
         let old = current_domain(&policy);

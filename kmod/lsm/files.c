@@ -22,6 +22,7 @@
 #include <linux/sched/task.h>
 #include <linux/security.h>
 #include <linux/slab.h>
+#include <linux/uio.h>
 #include <linux/wait.h>
 
 #include "sekisho.h"
@@ -36,7 +37,6 @@ u64 sekisho_tenths(u32 count);
 void sekisho_sleep_until(u64 end);
 struct task_struct *sekisho_find_task(u32 pid, bool global);
 void sekisho_put_task(struct task_struct *task);
-struct file *sekisho_other_exe_file(struct task_struct *task);
 bool sekisho_audit_is_on(void);
 void sekisho_audit(const struct sekisho_refusal *refusal);
 void sekisho_say_no_manager(void);
@@ -122,6 +122,27 @@ static ssize_t sekisho_write(struct file *file, const char __user *buffer, size_
 	return done;
 }
 
+/*
+ * writev(2), piece by piece. With this function here io_uring comes to it too, and
+ * is turned away: what is written acts on the calling task, which there is another
+ * one or in the middle of something else.
+ */
+static ssize_t sekisho_write_iter(struct kiocb *request, struct iov_iter *from)
+{
+	ssize_t done, all = 0;
+
+	if (!is_sync_kiocb(request) || !user_backed_iter(from))
+		return -EOPNOTSUPP;
+	while (iov_iter_count(from)) {
+		done = sekisho_write(request->ki_filp, iter_iov_addr(from), iter_iov_len(from), &request->ki_pos);
+		if (done <= 0)
+			return all ?: done;
+		all += done;
+		iov_iter_advance(from, done);
+	}
+	return all;
+}
+
 /* Does not take the description's lock: whoever polls must not wait for a reader whose memory is slow. */
 static __poll_t sekisho_poll(struct file *file, poll_table *wait)
 {
@@ -141,6 +162,7 @@ static const struct file_operations sekisho_operations = {
 	.release = sekisho_release,
 	.read = sekisho_read,
 	.write = sekisho_write,
+	.write_iter = sekisho_write_iter,
 	.poll = sekisho_poll,
 	.llseek = noop_llseek,
 };
@@ -235,12 +257,6 @@ struct task_struct *sekisho_find_task(u32 pid, bool global)
 void sekisho_put_task(struct task_struct *task)
 {
 	put_task_struct(task);
-}
-
-/* The program file of a task, or NULL; put it with sekisho_put_file(). */
-struct file *sekisho_other_exe_file(struct task_struct *task)
-{
-	return get_task_exe_file(task);
 }
 
 bool sekisho_audit_is_on(void)

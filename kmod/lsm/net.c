@@ -3,6 +3,9 @@
  * Sockets: addresses, what a socket remembers, the packet that arrives, and the
  * ports that are never chosen by the kernel.
  */
+#define pr_fmt(fmt) "sekisho: " fmt
+
+#include <linux/bitmap.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/in.h>
@@ -18,8 +21,10 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
+#include <net/netns/generic.h>
 #include <net/netns/ipv4.h>
 #include <net/sock.h>
+#include <net/udp.h>
 #include <asm/syscall.h>
 
 #include "shims.h"
@@ -62,7 +67,78 @@ void sekisho_sock_set_owner(struct sock *sk, u64 domain, const struct sekisho_ta
 	spin_lock_bh(&own->lock);
 	own->domain = domain;
 	own->task = *task;
+	WRITE_ONCE(own->judged, 0);
 	spin_unlock_bh(&own->lock);
+}
+
+u32 sekisho_sock_judged(const struct sock *sk)
+{
+	return READ_ONCE(sekisho_sock(sk)->judged);
+}
+
+void sekisho_sock_set_judged(struct sock *sk, u32 policy)
+{
+	WRITE_ONCE(sekisho_sock(sk)->judged, policy);
+}
+
+static bool sekisho_is_udp(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_DGRAM && (sk->sk_protocol == IPPROTO_UDP || sk->sk_protocol == IPPROTO_UDPLITE);
+}
+
+/*
+ * A packet arrives that was judged for the domain by the policy: if it is the
+ * only one, that is true of all that wait.
+ */
+void sekisho_sock_note_judged(struct sock *sk, u64 domain, u32 policy)
+{
+	struct sekisho_sock *own = sekisho_sock(sk);
+
+	if (!skb_queue_empty_lockless(&sk->sk_receive_queue) ||
+	    (sekisho_is_udp(sk) && !skb_queue_empty_lockless(&udp_sk(sk)->reader_queue)))
+		return;
+	spin_lock_bh(&own->lock);
+	if (own->domain == domain)
+		WRITE_ONCE(own->judged, policy);
+	spin_unlock_bh(&own->lock);
+}
+
+/*
+ * Shows each packet that waits in the queue to Rust and drops those that it
+ * refuses; the next receive calls return ENOMEM, one for each. All of them, not
+ * the first only: two who receive at the same time take the second as well.
+ * UDP readers take from a queue of their own, which they fill from the usual one.
+ */
+void sekisho_judge_queue(struct sock *sk, const void *judge)
+{
+	bool udp = sekisho_is_udp(sk);
+	struct sk_buff_head *queue = udp ? &udp_sk(sk)->reader_queue : &sk->sk_receive_queue;
+	struct sk_buff_head refused;
+	struct sk_buff *skb, *next;
+
+	if (skb_queue_empty_lockless(queue) && skb_queue_empty_lockless(&sk->sk_receive_queue))
+		return;
+	__skb_queue_head_init(&refused);
+	spin_lock_bh(&queue->lock);
+	if (udp) {
+		spin_lock(&sk->sk_receive_queue.lock);
+		skb_queue_splice_tail_init(&sk->sk_receive_queue, queue);
+		spin_unlock(&sk->sk_receive_queue.lock);
+	}
+	skb_queue_walk_safe(queue, skb, next) {
+		if (sekisho_rs_judge_packet(sk, skb, judge))
+			continue;
+		__skb_unlink(skb, queue);
+		__skb_queue_tail(&refused, skb);
+		if (udp)
+			udp_skb_destructor(sk, skb);
+	}
+	spin_unlock_bh(&queue->lock);
+	while ((skb = __skb_dequeue(&refused))) {
+		atomic_inc(&sk->sk_drops);
+		atomic_inc(&sekisho_sock(sk)->owed);
+		kfree_skb(skb);
+	}
 }
 
 u64 sekisho_sock_owner(struct sock *sk, struct sekisho_task_info *task)
@@ -101,12 +177,12 @@ void sekisho_sock_refuse_packet(struct sock *sk)
 void sekisho_sock_before_send(struct sock *sk)
 {
 	if (unlikely(READ_ONCE(sk->sk_err) == ENOMEM) && cmpxchg(&sk->sk_err, ENOMEM, 0) == ENOMEM)
-		WRITE_ONCE(sekisho_sock(sk)->owes_error, true);
+		atomic_inc(&sekisho_sock(sk)->owed);
 }
 
 bool sekisho_sock_owes_error(struct sock *sk)
 {
-	return unlikely(READ_ONCE(sekisho_sock(sk)->owes_error)) && xchg(&sekisho_sock(sk)->owes_error, false);
+	return atomic_dec_if_positive(&sekisho_sock(sk)->owed) >= 0;
 }
 
 void sekisho_sock_hold(struct sock *sk)
@@ -290,58 +366,89 @@ void sekisho_abort_accepted(struct sock *sk, bool called)
 }
 
 #if defined(CONFIG_SYSCTL) && IS_ENABLED(CONFIG_INET)
-/* deny_autobind: the ports that we keep back in the list that ip_local_reserved_ports shows. */
-static DECLARE_BITMAP(sekisho_reserved, 65536);
-static DEFINE_MUTEX(sekisho_reserved_lock);
+/* deny_autobind: the ports that are to be in the list that ip_local_reserved_ports shows, in each network name space. */
+#define SEKISHO_PORTS 65536
+static DECLARE_BITMAP(sekisho_wanted, SEKISHO_PORTS);
+static DEFINE_MUTEX(sekisho_ports_lock);
 
-static bool sekisho_in_ranges(u32 port, const u16 (*ranges)[2], size_t count)
+/* Of one name space: the ports that are in its list because of us, and not because its administrator wants them there. */
+struct sekisho_net {
+	unsigned long *ours;
+};
+
+static unsigned int sekisho_net_id __ro_after_init;
+
+/*
+ * Takes out what was put in and is not wanted any more, and puts in what is
+ * missing. If something of ours is missing the administrator has written a list of
+ * his own since, and what is in it is his.
+ */
+static int sekisho_reserve(struct net *net)
 {
-	size_t i;
+	unsigned long *list = net->ipv4.sysctl_local_reserved_ports;
+	struct sekisho_net *own = net_generic(net, sekisho_net_id);
+	unsigned int port;
 
-	for (i = 0; i < count; i++)
-		if (port >= ranges[i][0] && port <= ranges[i][1])
-			return true;
-	return false;
+	if (!list)
+		return 0;
+	if (!own->ours) {
+		if (bitmap_empty(sekisho_wanted, SEKISHO_PORTS))
+			return 0;
+		own->ours = bitmap_zalloc(SEKISHO_PORTS, GFP_KERNEL);
+		if (!own->ours)
+			return -ENOMEM;
+	}
+	if (!bitmap_subset(own->ours, list, SEKISHO_PORTS))
+		bitmap_zero(own->ours, SEKISHO_PORTS);
+	for_each_set_bit(port, own->ours, SEKISHO_PORTS)
+		if (!test_bit(port, sekisho_wanted)) {
+			clear_bit(port, list);
+			__clear_bit(port, own->ours);
+		}
+	for_each_set_bit(port, sekisho_wanted, SEKISHO_PORTS)
+		if (!test_and_set_bit(port, list))
+			__set_bit(port, own->ours);
+	return 0;
 }
 
-static void sekisho_reserve(struct net *net)
-{
-	if (net->ipv4.sysctl_local_reserved_ports)
-		bitmap_or(net->ipv4.sysctl_local_reserved_ports, net->ipv4.sysctl_local_reserved_ports,
-			  sekisho_reserved, 65536);
-}
-
-/* Ports that an administrator has reserved beforehand stay so when we let go of them. */
 void sekisho_set_autobind(const u16 (*ranges)[2], size_t count)
 {
 	struct net *net;
-	u32 port;
+	size_t i;
 
-	mutex_lock(&sekisho_reserved_lock);
+	mutex_lock(&sekisho_ports_lock);
+	bitmap_zero(sekisho_wanted, SEKISHO_PORTS);
+	for (i = 0; i < count; i++)
+		if (ranges[i][0] <= ranges[i][1])
+			bitmap_set(sekisho_wanted, ranges[i][0], ranges[i][1] - ranges[i][0] + 1);
 	down_read(&net_rwsem);
-	for (port = 0; port < 65536; port++) {
-		bool wanted = sekisho_in_ranges(port, ranges, count);
-
-		if (wanted && !test_bit(port, init_net.ipv4.sysctl_local_reserved_ports))
-			__set_bit(port, sekisho_reserved);
-		if (!wanted && __test_and_clear_bit(port, sekisho_reserved))
-			for_each_net(net)
-				clear_bit(port, net->ipv4.sysctl_local_reserved_ports);
-	}
 	for_each_net(net)
-		sekisho_reserve(net);
+		if (sekisho_reserve(net))
+			pr_err("no memory for deny_autobind in a network name space\n");
 	up_read(&net_rwsem);
-	mutex_unlock(&sekisho_reserved_lock);
+	mutex_unlock(&sekisho_ports_lock);
 }
 
 static int __net_init sekisho_net_init(struct net *net)
 {
-	sekisho_reserve(net);
-	return 0;
+	int error;
+
+	mutex_lock(&sekisho_ports_lock);
+	error = sekisho_reserve(net);
+	mutex_unlock(&sekisho_ports_lock);
+	return error;
+}
+
+static void __net_exit sekisho_net_exit(struct net *net)
+{
+	bitmap_free(((struct sekisho_net *)net_generic(net, sekisho_net_id))->ours);
 }
 
 static struct pernet_operations sekisho_net_operations = {
 	.init = sekisho_net_init,
+	.exit = sekisho_net_exit,
+	.id = &sekisho_net_id,
+	.size = sizeof(struct sekisho_net),
 };
 
 /* After the sysctl of each name space exists. */

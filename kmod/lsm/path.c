@@ -4,12 +4,15 @@
  * never reads a field of a VFS structure itself; no decision is made here.
  */
 #include <linux/blkdev.h>
+#include <linux/capability.h>
 #include <linux/dcache.h>
 #include <linux/fs_struct.h>
 #include <linux/io_uring/cmd.h>
 #include <linux/kdev_t.h>
+#include <linux/mm.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
+#include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_fs.h>
 #include <net/sock.h>
@@ -21,7 +24,8 @@
 
 const struct path *sekisho_file_path(const struct file *file)
 {
-	return &file->f_path;
+	/* Of a file that a stacked file system opened below: what the program has opened. */
+	return file_user_path(file);
 }
 
 u32 sekisho_file_flags(const struct file *file)
@@ -72,6 +76,12 @@ bool sekisho_file_truncates_early(const struct file *file)
 bool sekisho_file_is_program(const struct file *file)
 {
 	return (file->f_flags & __FMODE_EXEC) && (!current->mm || sekisho_call() == SEKISHO_CALL_EXECVE);
+}
+
+/* The file of a shared mapping, or NULL. */
+struct file *sekisho_shared_file(const struct vm_area_struct *area)
+{
+	return area->vm_flags & VM_SHARED ? area->vm_file : NULL;
 }
 
 bool sekisho_dentry_is_dir(const struct dentry *dentry)
@@ -262,10 +272,10 @@ u32 sekisho_uring_operation(const struct io_uring_cmd *command)
 	return command->cmd_op;
 }
 
-/* Looks a name up as the caller sees it; put the path with sekisho_put_path(). */
-int sekisho_lookup(const char *name, bool follow, struct path *path)
+/* Looks a name up as the caller sees it, with links or without any; put the path with sekisho_put_path(). */
+int sekisho_lookup(const char *name, bool links, struct path *path)
 {
-	return kern_path(name, follow ? LOOKUP_FOLLOW : 0, path);
+	return kern_path(name, links ? LOOKUP_FOLLOW : LOOKUP_NO_SYMLINKS, path);
 }
 
 /* The caller's root directory; put it with sekisho_put_path(). */
@@ -287,44 +297,66 @@ u32 sekisho_filesystem_kind(const char *name)
 	return kind;
 }
 
-/* Would a mount on this place hide another one of the caller's name space? */
-bool sekisho_conceals(const struct path *path)
+/* May the task mount in its name space at all? Linux asks after the hook. */
+bool sekisho_may_mount(void)
 {
-	/* A mount on the root of a mount hides that one; only the first mount of all is not on anything. */
-	return path->dentry == path->mnt->mnt_root || path_has_submounts(path);
+	return ns_capable_noaudit(current->nsproxy->mnt_ns->user_ns, CAP_SYS_ADMIN);
 }
 
-/* Is the mount in the tree of a name space? Not one of the kernel's own, nor one that fsmount(2) or open_tree(2) made. */
+/*
+ * Would a mount on this place hide another one of the caller's name space? Asked
+ * of the mounts that are on this mount, which are few, not of the directories
+ * below the place, of which there may be any number.
+ */
+bool sekisho_conceals(const struct path *path)
+{
+	const struct mount *child;
+	bool hidden = false;
+
+	/* A mount on the root of a mount hides that one; only the first mount of all is not on anything. */
+	if (path->dentry == path->mnt->mnt_root)
+		return true;
+	read_seqlock_excl(&mount_lock);
+	list_for_each_entry(child, &real_mount(path->mnt)->mnt_mounts, mnt_child) {
+		hidden = is_subdir(child->mnt_mountpoint, path->dentry);
+		if (hidden)
+			break;
+	}
+	read_sequnlock_excl(&mount_lock);
+	return hidden;
+}
+
+/*
+ * Is the mount in the tree of a name space? Not one of the kernel's own, nor one
+ * that fsmount(2) or open_tree(2) made. The caller holds mount_lock: the name
+ * space of those is freed as soon as they have left it, without a grace period.
+ */
 static bool sekisho_is_attached(const struct mount *mount)
 {
-	struct mnt_namespace *ns;
-	bool attached;
+	struct mnt_namespace *ns = READ_ONCE(mount->mnt_ns);
 
-	rcu_read_lock();
-	ns = READ_ONCE(mount->mnt_ns);
-	attached = !IS_ERR_OR_NULL(ns) && !is_anon_ns(ns);
-	rcu_read_unlock();
-	return attached;
+	return !IS_ERR_OR_NULL(ns) && !is_anon_ns(ns);
 }
 
 /*
  * Is the file system in the tree already? Then a detached mount of all of it is
- * a copy, which looks like a new one otherwise. Namespaces go after a grace
- * period, and with the lock held no mount leaves the list.
+ * a copy, which looks like a new one otherwise. The caller holds mount_lock, so
+ * that no mount leaves the list.
  */
 static bool sekisho_is_shown(struct super_block *sb)
 {
 	const struct mount *mount;
-	bool shown = false;
 
-	read_seqlock_excl(&mount_lock);
-	list_for_each_entry(mount, &sb->s_mounts, mnt_instance) {
-		shown = sekisho_is_attached(mount);
-		if (shown)
-			break;
-	}
-	read_sequnlock_excl(&mount_lock);
-	return shown;
+	list_for_each_entry(mount, &sb->s_mounts, mnt_instance)
+		if (sekisho_is_attached(mount))
+			return true;
+	return false;
+}
+
+/* The block device on which a file system lives, if it says so: one of several devices (btrfs) does not. */
+static u32 sekisho_device_of(const struct super_block *sb)
+{
+	return sb->s_bdev ? sb->s_bdev->bd_dev : 0;
 }
 
 /* What a mount is that move_mount(2) puts into the tree. */
@@ -332,14 +364,22 @@ void sekisho_describe_mount(const struct path *path, struct sekisho_mount *out)
 {
 	const struct mount *mount = real_mount(path->mnt);
 	struct super_block *sb = path->mnt->mnt_sb;
+	bool attached, shown, has_mounts;
 
+	read_seqlock_excl(&mount_lock);
+	attached = sekisho_is_attached(mount);
+	shown = sekisho_is_shown(sb);
+	has_mounts = !list_empty(&mount->mnt_mounts);
+	read_sequnlock_excl(&mount_lock);
 	*out = (struct sekisho_mount){
 		.type = sb->s_type->name,
 		.device = mount->mnt_devname,
-		.attached = sekisho_is_attached(mount),
+		.attached = attached,
 		.whole = path->mnt->mnt_root == sb->s_root,
-		.shown = sekisho_is_shown(sb),
-		.has_mounts = !list_empty(&mount->mnt_mounts),
+		.shown = shown,
+		.has_mounts = has_mounts,
+		.major = MAJOR(sekisho_device_of(sb)),
+		.minor = MINOR(sekisho_device_of(sb)),
 		.needs_device = sb->s_type->fs_flags & FS_REQUIRES_DEV,
 		.flags = (sb_rdonly(sb) || (path->mnt->mnt_flags & MNT_READONLY) ? MS_RDONLY : 0) |
 			 (path->mnt->mnt_flags & MNT_NOSUID ? MS_NOSUID : 0) |

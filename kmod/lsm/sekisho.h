@@ -15,11 +15,34 @@
 #include <linux/types.h>
 #include <uapi/linux/lsm.h>
 
+struct sk_buff;
+struct sock;
+
 /* The id for lsm_list_modules(2), from include/uapi/linux/lsm.h as our patch leaves it. */
 #define SEKISHO_LSM_ID LSM_ID_SEKISHO
 
-/* Bytes of the task blob: a list head of task.c, struct Blob of sys/task.rs, and room to align that. */
-#define SEKISHO_TASK_BLOB (sizeof(struct llist_head) + 48 + 8)
+/*
+ * The file that a task's last execve started, as program.c knows it again. Nothing
+ * is held by it, so that a file system can be unmounted as soon as its programs
+ * have ended; @kept is, once the task has asked for another file in its place.
+ */
+struct sekisho_program {
+	const struct vfsmount *mnt;
+	const struct dentry *dentry;
+	unsigned long ino;
+	u32 dev, generation;
+	struct file *kept;
+};
+
+/* The C side's part of the task blob. */
+struct sekisho_task {
+	/* What the task has left for its way back to user space, newest first. Only the task itself touches it. */
+	struct llist_head deferred;
+	struct sekisho_program program;
+};
+
+/* Bytes of the task blob: the C side's part, struct Blob of sys/task.rs, and room to align that. */
+#define SEKISHO_TASK_BLOB (sizeof(struct sekisho_task) + 48 + 8)
 
 /* Bytes of the buffers for names that are kept: Buffer::FIRST of sys/path.rs. */
 #define SEKISHO_BUFFER_SIZE 8192
@@ -70,6 +93,12 @@ struct sekisho_task_info {
 	u8 execute_handler;
 };
 
+/* A process and its program: Running of sys/task.rs. */
+struct sekisho_process_id {
+	u64 start, program;
+	u32 tgid;
+};
+
 /* What sekisho_path_name() found out beside the name. */
 struct sekisho_path_facts {
 	u32 is_dir;
@@ -94,6 +123,8 @@ struct sekisho_mount {
 	bool attached, whole, shown, has_mounts, needs_device;
 	/* MS_* */
 	u32 flags;
+	/* The block device; 0 and 0 if the file system has none of its own, or several. */
+	u32 major, minor;
 };
 
 /* An address and a port, in host order. */
@@ -123,6 +154,7 @@ enum sekisho_call {
 	SEKISHO_CALL_FSCONFIG,
 	SEKISHO_CALL_KEXEC_FILE_LOAD,
 	SEKISHO_CALL_ACCEPT,
+	SEKISHO_CALL_SCHED_SETATTR,
 	/* C only */
 	SEKISHO_CALL_EXECVE,
 };
@@ -137,8 +169,10 @@ struct sekisho_deferred {
 struct sekisho_sock {
 	spinlock_t lock;
 	u32 standing;
-	/* ENOMEM is to be returned by the next receive call. */
-	bool owes_error;
+	/* So many receive calls are to return ENOMEM. */
+	atomic_t owed;
+	/* The policy by which all that is in the queue was judged for the owner; 0: something was not. */
+	u32 judged;
 	u64 domain;
 	struct sekisho_task_info task;
 };
@@ -174,6 +208,7 @@ ssize_t sekisho_rs_write(void *state, unsigned long buffer, size_t count);
 void sekisho_rs_release(void *state);
 void sekisho_rs_deferred(struct sekisho_deferred *deferred);
 int sekisho_rs_kernel_loads(bool module, bool kexec);
+bool sekisho_rs_judge_packet(struct sock *sk, struct sk_buff *skb, const void *judge);
 extern const char sekisho_rs_version[];
 
 #endif

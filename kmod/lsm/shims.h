@@ -32,6 +32,7 @@ bool sekisho_file_is_internal(const struct file *file);
 bool sekisho_file_is_tmpfile(const struct file *file);
 bool sekisho_file_truncates_early(const struct file *file);
 bool sekisho_file_is_program(const struct file *file);
+struct file *sekisho_shared_file(const struct vm_area_struct *area);
 bool sekisho_dentry_is_dir(const struct dentry *dentry);
 bool sekisho_has_mount(const struct path *path);
 char *sekisho_path_name(const struct path *path, bool locked, char *buffer, int size,
@@ -44,7 +45,7 @@ u32 sekisho_dev_major(u32 dev);
 u32 sekisho_dev_minor(u32 dev);
 struct file *sekisho_uring_file(const struct io_uring_cmd *command);
 u32 sekisho_uring_operation(const struct io_uring_cmd *command);
-int sekisho_lookup(const char *name, bool follow, struct path *path);
+int sekisho_lookup(const char *name, bool links, struct path *path);
 void sekisho_root(struct path *root);
 u32 sekisho_filesystem_kind(const char *name);
 bool sekisho_conceals(const struct path *path);
@@ -52,7 +53,17 @@ void sekisho_describe_mount(const struct path *path, struct sekisho_mount *out);
 struct dentry *sekisho_mount_root(const struct vfsmount *mnt);
 char *sekisho_super_name(const struct super_block *sb, char *buffer, int size);
 
+/* program.c */
+void sekisho_program_started(const struct linux_binprm *bprm);
+void sekisho_program_inherited(struct task_struct *child);
+void sekisho_program_forgotten(struct task_struct *task);
+int sekisho_task_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4,
+	unsigned long arg5);
+struct file *sekisho_exe_file(void);
+struct file *sekisho_other_exe_file(struct task_struct *task);
+
 /* task.c */
+struct sekisho_task *sekisho_task(const struct task_struct *task);
 void *sekisho_task_blob(struct task_struct *task);
 void *sekisho_current_blob(void);
 bool sekisho_in_execve(void);
@@ -61,6 +72,9 @@ void sekisho_task_info(struct sekisho_task_info *info);
 void sekisho_other_task_info(struct task_struct *task, struct sekisho_task_info *info);
 u32 sekisho_global_pid(void);
 bool sekisho_has_mknod(void);
+bool sekisho_may_mount(void);
+void sekisho_end_workers(void);
+void sekisho_process_id(struct sekisho_process_id *out);
 bool sekisho_is_user_task(void);
 const struct cred *sekisho_own_cred(void);
 bool sekisho_same_process(struct task_struct *task);
@@ -77,7 +91,6 @@ int sekisho_fill_context(struct lsm_ctx __user *context, u32 *size, void *text, 
 /* exec.c */
 void sekisho_program_path(const struct linux_binprm *bprm, struct path *program);
 void sekisho_named_path(const char *name, const struct file *file, struct path *program);
-struct file *sekisho_exe_file(void);
 const struct path *sekisho_bprm_path(const struct linux_binprm *bprm);
 const char *sekisho_bprm_filename(const struct linux_binprm *bprm);
 unsigned long sekisho_bprm_start(const struct linux_binprm *bprm, u32 *argc, u32 *envc);
@@ -88,6 +101,13 @@ int sekisho_bprm_push(struct linux_binprm *bprm, const char *text);
 struct file *sekisho_open_program(const char *name);
 void sekisho_close_program(struct file *file);
 int sekisho_bprm_replace(struct linux_binprm *bprm, struct file *file, const char *name);
+
+/* fowner.c */
+void sekisho_set_fowner(const struct file *file, u64 domain, const struct sekisho_task_info *task);
+bool sekisho_get_fowner(const struct file *file, struct task_struct *target, u64 *domain,
+	struct sekisho_task_info *task, bool *own);
+const struct file *sekisho_fowner_file(const struct fown_struct *owner);
+void sekisho_file_release(struct file *file);
 
 /* net.c */
 int sekisho_sk_alloc_security(struct sock *sk, int family, gfp_t priority);
@@ -100,6 +120,10 @@ void sekisho_sock_set_standing(struct sock *sk, u32 standing);
 void sekisho_sock_refuse_packet(struct sock *sk);
 void sekisho_sock_before_send(struct sock *sk);
 bool sekisho_sock_owes_error(struct sock *sk);
+u32 sekisho_sock_judged(const struct sock *sk);
+void sekisho_sock_set_judged(struct sock *sk, u32 policy);
+void sekisho_sock_note_judged(struct sock *sk, u64 domain, u32 policy);
+void sekisho_judge_queue(struct sock *sk, const void *judge);
 void sekisho_sock_hold(struct sock *sk);
 void sekisho_sock_put(struct sock *sk);
 bool sekisho_address(const struct sock *sk, const struct sockaddr *address, int length,

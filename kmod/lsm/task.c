@@ -5,6 +5,7 @@
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/io_uring.h>
 #include <linux/kernel_read_file.h>
 #include <linux/llist.h>
 #include <linux/lsm_hooks.h>
@@ -22,16 +23,16 @@
 
 extern unsigned long sekisho_task_blob_offset;
 
-/* What the task has left for its way back to user space, newest first. Only the task itself touches it. */
-static struct llist_head *sekisho_task_list(struct task_struct *task)
+/* The C side's part of the blob. */
+struct sekisho_task *sekisho_task(const struct task_struct *task)
 {
 	return task->security + sekisho_task_blob_offset;
 }
 
-/* The Rust side's part of the blob. */
+/* The Rust side's part, behind it. */
 void *sekisho_task_blob(struct task_struct *task)
 {
-	return sekisho_task_list(task) + 1;
+	return sekisho_task(task) + 1;
 }
 
 void *sekisho_current_blob(void)
@@ -91,6 +92,20 @@ bool sekisho_has_mknod(void)
 	return has_capability_noaudit(current, CAP_MKNOD);
 }
 
+/* Ends what io_uring does for the task elsewhere: its workers stay in the domain in which they began. Sleeps. */
+void sekisho_end_workers(void)
+{
+	io_uring_task_cancel();
+}
+
+/* Which process this is, and which of its programs: numbers are used again, but not with the same times. */
+void sekisho_process_id(struct sekisho_process_id *out)
+{
+	out->tgid = task_tgid_nr(current);
+	out->start = current->group_leader->start_boottime;
+	out->program = current->self_exec_id;
+}
+
 /* May this context be asked on behalf of a program at all? Interrupts and kernel threads may not. */
 bool sekisho_is_user_task(void)
 {
@@ -143,6 +158,8 @@ static u32 sekisho_native_call(int nr)
 	case __NR_kexec_file_load:
 		return SEKISHO_CALL_KEXEC_FILE_LOAD;
 #endif
+	case __NR_sched_setattr:
+		return SEKISHO_CALL_SCHED_SETATTR;
 	case __NR_execve:
 	case __NR_execveat:
 #ifdef __X32_SYSCALL_BIT
@@ -186,6 +203,8 @@ static u32 sekisho_compat_call(int nr)
 	case 401:
 		return SEKISHO_CALL_KEXEC_FILE_LOAD;
 #endif
+	case IS_ENABLED(CONFIG_ARM64) ? 380 : 351:
+		return SEKISHO_CALL_SCHED_SETATTR;
 	case 11:
 	case IS_ENABLED(CONFIG_ARM64) ? 387 : 358:
 		return SEKISHO_CALL_EXECVE;
@@ -263,14 +282,14 @@ static void sekisho_run_task_work(struct callback_head *work)
 {
 	struct sekisho_deferred *deferred, *next;
 
-	llist_for_each_entry_safe(deferred, next, llist_reverse_order(llist_del_all(sekisho_task_list(current))), node)
+	llist_for_each_entry_safe(deferred, next, llist_reverse_order(llist_del_all(&sekisho_task(current)->deferred)), node)
 		sekisho_rs_deferred(deferred);
 }
 
 /* False if the task cannot do it. */
 bool sekisho_defer_to_task(struct sekisho_deferred *deferred)
 {
-	struct llist_head *list = sekisho_task_list(current);
+	struct llist_head *list = &sekisho_task(current)->deferred;
 
 	if (!sekisho_is_user_task())
 		return false;

@@ -95,6 +95,15 @@ pub(crate) fn setnice() -> Result {
     check_atomic(Capability::SysNice)
 }
 
+/// sched_setattr, which can set a nice value; which one stands in the program's memory and may change while we look. Other
+/// calls with that hook (sched_setscheduler, sched_setaffinity, moving tasks between cpusets) leave it alone.
+pub(crate) fn setscheduler() -> Result {
+    if !ask::is_active() || !task::is_user_task() || Call::current() != Call::SchedSetattr {
+        return Ok(());
+    }
+    check_atomic(Capability::SysNice)
+}
+
 /// Attaching to another process: ptrace, and what gives the same power (/proc/PID/mem, process_vm_writev, pidfd_getfd).
 pub(crate) fn ptrace(mode: u32) -> Result {
     if mode & PTRACE_MODE_ATTACH == 0 || mode & NOAUDIT_PTRACE != 0 {

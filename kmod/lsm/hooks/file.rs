@@ -54,8 +54,13 @@ pub(crate) fn open(file: &File<'_>) -> Result {
         0 => PathOp::Read,
         1 => PathOp::Write,
         2 => PathOp::ReadWrite,
-        // Only good for ioctl.
-        _ => return Ok(()),
+        // Only good for ioctl; O_TRUNC counts all the same.
+        _ => {
+            if file.truncates_early() {
+                truncate(&path)?;
+            }
+            return Ok(());
+        }
     };
     let rewrites = op != PathOp::Read && flags & O_APPEND == 0;
     in_order(&path, None, rewrites, Some(op))?;
@@ -102,6 +107,37 @@ fn in_order(path: &Path<'_>, first: Option<PathOp>, rewrites: bool, last: Option
 /// fcntl(F_SETFL): a protected file neither gets nor loses O_APPEND.
 pub(crate) fn fcntl(file: &File<'_>, command: u32, argument: usize) -> Result {
     if command != F_SETFL || (argument as u32 ^ file.flags()) & O_APPEND == 0 {
+        return Ok(());
+    }
+    let path = file.path();
+    if !ask::is_active() || !path.has_mount() {
+        return Ok(());
+    }
+    in_order(&path, None, true, None)
+}
+
+/// `PROT_WRITE`, `MAP_TYPE` and its values for shared mappings (include/uapi/asm-generic/mman-common.h).
+const PROT_WRITE: usize = 2;
+const MAP_TYPE: usize = 0xF;
+const MAP_SHARED: usize = 1;
+const MAP_SHARED_VALIDATE: usize = 3;
+
+/// mmap(2) and its relatives. Writing through a shared mapping pays no heed to O_APPEND, so a protected file that was opened
+/// with it is asked for again.
+pub(crate) fn map(file: &File<'_>, protection: usize, flags: usize) -> Result {
+    if !matches!(flags & MAP_TYPE, MAP_SHARED | MAP_SHARED_VALIDATE) {
+        return Ok(());
+    }
+    protect(file, protection)
+}
+
+/// mprotect(2) of a shared mapping of the file.
+pub(crate) fn protect(file: &File<'_>, protection: usize) -> Result {
+    let flags = file.flags();
+    if protection & PROT_WRITE == 0 || flags & O_APPEND == 0 || flags & O_ACCMODE == 0 {
+        return Ok(());
+    }
+    if file.mode() & S_IFMT != S_IFREG {
         return Ok(());
     }
     let path = file.path();

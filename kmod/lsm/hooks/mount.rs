@@ -12,8 +12,8 @@
 use super::{capability, check_path, check_two};
 use crate::ask::{self, About, Question};
 use crate::objects::Paths;
-use crate::sys::path::{with_text, FilesystemKind, Found, Path, Slash, Super};
-use crate::sys::task::Call;
+use crate::sys::path::{with_text, FilesystemKind, Found, Links, MountFacts, Path, Slash, Super};
+use crate::sys::task::{self, Call};
 use crate::{Errno, Result};
 use core::ffi::CStr;
 use sekisho_core::capability::Capability;
@@ -38,8 +38,13 @@ const KINDS: [(u32, &[u8]); 7] = [
 const PROPAGATION: u32 = (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20);
 const BIND: &[u8] = b"--bind";
 const MOVE: &[u8] = b"--move";
+/// MS_SILENT: fewer messages in the kernel's log; no matter for policy (quirk Q34).
+const SILENT: u32 = 1 << 15;
 /// MS_REC: with all mounts that are on it.
 const RECURSIVE: u32 = 1 << 14;
+/// The file type in a mode (include/uapi/linux/stat.h).
+const S_IFMT: u32 = 0o170_000;
+const S_IFBLK: u32 = 0o060_000;
 /// Stands for what was not given.
 const NULL: &[u8] = b"<NULL>";
 
@@ -48,8 +53,14 @@ pub(crate) fn mount(device: Option<&CStr>, dir: &Path<'_>, kind: Option<&CStr>, 
     if !ask::is_active() {
         return Ok(());
     }
+    // Linux asks for that after us. Until then nothing may happen in the name of who may not mount at all: no module is
+    // loaded, nothing looked at, nothing recorded or learned.
+    if !task::may_mount() {
+        return Err(Errno::Perm);
+    }
     capability::check(Capability::SysMount)?;
     let flags = if flags & 0xFFFF_0000 == MAGIC { flags & 0xFFFF } else { flags };
+    let flags = flags & !SILENT;
     let special = KINDS.iter().find(|(bit, _)| flags & bit != 0);
     if ask::mode(Item::Mount) != Mode::Disabled
         && matches!(special, Some((bit, _)) if bit & PROPAGATION != 0)
@@ -89,7 +100,7 @@ fn ask_mount(device: Option<&CStr>, compares: bool, dir: &Path<'_>, kind: &[u8],
         return without_device(&question, device.map_or(NULL, CStr::to_bytes), dir, kind, flags);
     }
     // Not there: as with 1.7 that is no matter for records, queries and learning.
-    let found = device.ok_or(Errno::NoEnt).and_then(|device| Found::lookup(device, true));
+    let found = device.ok_or(Errno::NoEnt).and_then(|device| Found::lookup(device, Links::Follow));
     match found {
         Ok(found) => with_device(&question, &found.path(), dir, kind, flags),
         Err(error) if question.mode() == Mode::Enforcing => Err(error),
@@ -150,19 +161,7 @@ pub(crate) fn move_mount(from: &Path<'_>, to: &Path<'_>) -> Result {
         } else if !facts.whole || (facts.shown && !facts.needs_device) {
             with_device(&question, from, to, BIND, if facts.has_mounts { RECURSIVE } else { 0 })?;
         } else if facts.needs_device {
-            let found = Found::lookup(facts.device, true).and_then(|found| {
-                // The name may have got another meaning since the file system was made.
-                let (device, holder) = (found.path().attributes(), from.attributes());
-                match (device, holder) {
-                    (Some(device), Some(holder))
-                        if (device.dev_major, device.dev_minor) == (holder.major, holder.minor) =>
-                    {
-                        Ok(found)
-                    }
-                    _ => Err(Errno::NoEnt),
-                }
-            });
-            match found {
+            match device(&facts) {
                 Ok(found) => with_device(&question, &found.path(), to, facts.kind.to_bytes(), facts.flags)?,
                 Err(error) => question.failed(error)?,
             }
@@ -173,6 +172,22 @@ pub(crate) fn move_mount(from: &Path<'_>, to: &Path<'_>) -> Result {
         }
     }
     conceal(to)
+}
+
+/// The device of a file system, found by its name. That may have got another meaning since the file system was made, so the
+/// device must be the one that the file system says; if it says none (btrfs), the name must lead there without links.
+fn device(facts: &MountFacts<'_>) -> Result<Found> {
+    let says = facts.block_device != (0, 0);
+    let found = Found::lookup(facts.device, if says { Links::Follow } else { Links::None })?;
+    let is_right = found.path().attributes().is_some_and(|device| {
+        let same = (device.dev_major, device.dev_minor) == facts.block_device;
+        device.mode & S_IFMT == S_IFBLK && (same || !says)
+    });
+    if is_right {
+        Ok(found)
+    } else {
+        Err(Errno::NoEnt)
+    }
 }
 
 /// fsconfig(2) makes a file system. Where it will be is asked by [`move_mount`].

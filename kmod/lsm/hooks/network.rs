@@ -8,7 +8,8 @@
 //!
 //! *receiving*: the hook for recvmsg(2) runs before a packet is taken, and not at all for the second and later packets of
 //! recvmmsg(2). So packets are judged when they arrive at the socket, for the domain of the task that used the socket
-//! last (see `adopt`). A refused packet is dropped and the receive call gets ENOMEM, as in 1.7; there is no query.
+//! last (see `adopt`); what waits when another task receives or another policy is in force is judged again then, all of it.
+//! A refused packet is dropped and the receive call gets ENOMEM, as in 1.7; there is no query.
 
 use super::capability::check as check_capability;
 use crate::ask::{self, About, Question};
@@ -59,8 +60,13 @@ fn adopt(sock: &Sock, kind: Kind) {
     }
     let op = arrival(kind);
     let domain = exec::current_domain(&snapshot::read());
-    if ask::mode(Operation::Network(op).item()) != Mode::Disabled || sock.owner().0 != domain {
-        sock.set_owner(domain, &task::info());
+    let (owner, known) = sock.owner();
+    if owner == domain && ask::mode(Operation::Network(op).item()) == Mode::Disabled {
+        return;
+    }
+    let task = task::info();
+    if owner != domain || known != task {
+        sock.set_owner(domain, &task);
     }
 }
 
@@ -141,15 +147,19 @@ pub(crate) fn send(sock: &Sock, given: &Given<'_>, opens: bool) -> Result {
     }
 }
 
+/// `MSG_ERRQUEUE` (include/linux/socket.h): what the program itself has sent comes back.
+const MSG_ERRQUEUE: u32 = 0x2000;
+
 /// recvmsg(2) and its relatives, and reading from a socket.
-pub(crate) fn receive(sock: &Sock) -> Result {
-    if !ask::is_active() {
+pub(crate) fn receive(sock: &Sock, flags: u32) -> Result {
+    if !ask::is_active() || flags & MSG_ERRQUEUE != 0 {
         return Ok(());
     }
     match sock.kind() {
         Some(Kind::Stream) => stands(sock),
         Some(kind @ (Kind::Datagram | Kind::Raw)) => {
             adopt(sock, kind);
+            judge_queue(sock, kind);
             if sock.owes_error() {
                 return Err(Errno::NoMem);
             }
@@ -157,6 +167,28 @@ pub(crate) fn receive(sock: &Sock) -> Result {
         }
         None => Ok(()),
     }
+}
+
+/// What waits may have been judged for another task or by another policy, or before there was one.
+fn judge_queue(sock: &Sock, kind: Kind) {
+    let policy = ask::in_force();
+    if sock.judged() == policy {
+        return;
+    }
+    if ask::mode(Operation::Network(arrival(kind)).item()) != Mode::Disabled {
+        let (domain, task) = sock.owner();
+        sock.judge_queue(&|sock, packet| {
+            question(sock, kind, packet).map_or(true, |what| deferred::still_allows(domain, &task, what))
+        });
+    }
+    sock.set_judged(policy);
+}
+
+/// What a packet is asked as; `None` if its source is none that can be judged.
+fn question(sock: &Sock, kind: Kind, packet: &Packet<'_>) -> Option<What> {
+    let (address, port) = sock.source(packet)?;
+    let port = if kind == Kind::Raw { sock.protocol() } else { port };
+    Some(What::Network { op: arrival(kind), address, port })
 }
 
 /// A connection that was refused, or is not decided about yet, is of no use.
@@ -184,12 +216,14 @@ pub(crate) fn arrived(sock: &Sock, packet: &Packet<'_>) -> Result {
         return Ok(());
     }
     let Some(kind @ (Kind::Datagram | Kind::Raw)) = sock.kind() else { return Ok(()) };
-    let Some((address, port)) = sock.source(packet) else { return Ok(()) };
-    let port = if kind == Kind::Raw { sock.protocol() } else { port };
+    let Some(what) = question(sock, kind, packet) else { return Ok(()) };
+    let policy = ask::in_force();
     let (domain, task) = sock.owner();
-    let answer = deferred::answer_for(domain, &task, What::Network { op: arrival(kind), address, port });
-    if answer.is_err() {
-        sock.refuse_packet();
+    let answer = deferred::answer_for(domain, &task, what);
+    match answer {
+        Ok(()) if sock.judged() != policy => sock.note_judged(domain, policy),
+        Ok(()) => {}
+        Err(_) => sock.refuse_packet(),
     }
     answer
 }

@@ -173,6 +173,7 @@ static FILES: [FileType; COUNT] = [
     FileType {
         name: b".transition\0",
         mode: 0o200,
+        open: transition::open,
         write: Write::Anybody(transition::write),
         ..FileType::PLAIN
     },

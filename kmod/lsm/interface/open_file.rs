@@ -8,6 +8,7 @@ use crate::sys::files::say_no_manager;
 use crate::sys::open_file::{UserInput, UserOutput};
 use crate::sys::path::with_exe_name;
 use crate::sys::snapshot::{self, Writer};
+use crate::sys::task::Running;
 use crate::sys::{task, NoFs};
 use crate::{ask, exec, Errno, Result};
 use sekisho_core::mem::{Box, Vec};
@@ -22,6 +23,8 @@ pub(super) enum State {
     None,
     /// domain_policy
     Domains(domain_policy::Position),
+    /// Who opened `.transition`.
+    Opener(Running),
     /// The number of the query that was read last.
     Query(Option<u32>),
     /// The transaction that is open, if one is.

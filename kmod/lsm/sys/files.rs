@@ -4,7 +4,6 @@
 
 use super::process::RawTask;
 use super::task::Blob;
-use core::ffi::c_void;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// `struct sekisho_file_info`.
@@ -45,7 +44,6 @@ extern "C" {
     fn sekisho_say(error: bool, request: *const u8, request_size: u32, who: *const u8, who_size: u32);
     pub(super) fn sekisho_find_task(pid: u32, global: bool) -> *mut RawTask;
     pub(super) fn sekisho_put_task(task: *mut RawTask);
-    pub(super) fn sekisho_other_exe_file(task: *mut RawTask) -> *mut c_void;
 }
 
 /// Queues that a file can be polled for; `enum sekisho_wait_id` of `sekisho.h`.

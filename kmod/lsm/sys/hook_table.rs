@@ -9,10 +9,10 @@ use super::file::File;
 use super::net::{Borrowed, Given, Packet};
 use super::path::{text, Path, Super};
 use super::task::{self, Blob};
-use super::{attributes, snapshot};
+use super::{attributes, fowner, shims, snapshot};
 use crate::hooks::file::Through;
 use crate::hooks::{capability, directory, file, mount, network, signal};
-use crate::{exec, Errno, Result};
+use crate::{ask, exec, Errno, Result};
 use core::cell::UnsafeCell;
 use core::ptr::{addr_of, null};
 use kernel::bindings as b;
@@ -56,6 +56,42 @@ unsafe extern "C" fn file_ioctl(raw: *mut b::file, command: c_uint, _argument: c
 unsafe extern "C" fn file_ioctl_compat(raw: *mut b::file, command: c_uint, _argument: c_ulong) -> c_int {
     // SAFETY: See above.
     errno(file::ioctl(&unsafe { File::from_raw(raw) }, command, Through::CompatIoctl))
+}
+
+unsafe extern "C" fn mmap_file(raw: *mut b::file, _asked: c_ulong, protection: c_ulong, flags: c_ulong) -> c_int {
+    if raw.is_null() {
+        return 0;
+    }
+    // SAFETY: See above.
+    errno(file::map(&unsafe { File::from_raw(raw) }, protection as usize, flags as usize))
+}
+
+unsafe extern "C" fn file_mprotect(area: *mut b::vm_area_struct, _asked: c_ulong, protection: c_ulong) -> c_int {
+    // SAFETY: See above.
+    let shared = unsafe { File::shared_by(area) };
+    shared.map_or(0, |file| errno(file::protect(&file, protection as usize)))
+}
+
+unsafe extern "C" fn file_set_fowner(raw: *mut b::file) {
+    let domain = exec::current_domain(&snapshot::read());
+    // SAFETY: See above.
+    unsafe { fowner::set(raw, domain) }
+}
+
+unsafe extern "C" fn file_send_sigiotask(
+    target: *mut b::task_struct,
+    owner: *mut b::fown_struct,
+    number: c_int,
+) -> c_int {
+    if !ask::is_active() {
+        return 0;
+    }
+    // SAFETY: See above.
+    let (setter, domain) = unsafe {
+        let domain = exec::domain_of(Blob::of(target), task::is_in_execve(target));
+        (fowner::get(owner, target), domain)
+    };
+    errno(signal::from_file(setter.as_ref(), domain, number as u16))
 }
 
 #[cfg(CONFIG_IO_URING)]
@@ -228,12 +264,11 @@ unsafe extern "C" fn socket_recvmsg(
     socket: *mut b::socket,
     _message: *mut b::msghdr,
     _size: c_int,
-    _flags: c_int,
+    flags: c_int,
 ) -> c_int {
     // SAFETY: See above.
     let Some(sock) = (unsafe { Borrowed::from_socket(socket) }) else { return 0 };
-    // SAFETY: See above.
-    errno(network::receive(&sock))
+    errno(network::receive(&sock, flags as u32))
 }
 
 unsafe extern "C" fn sock_graft(sk: *mut b::sock, _parent: *mut b::socket) {
@@ -291,6 +326,22 @@ unsafe extern "C" fn task_setnice(_task: *mut b::task_struct, _nice: c_int) -> c
     errno(capability::setnice())
 }
 
+unsafe extern "C" fn task_setscheduler(_task: *mut b::task_struct) -> c_int {
+    errno(capability::setscheduler())
+}
+
+unsafe extern "C" fn task_setrlimit(
+    target: *mut b::task_struct,
+    resource: c_uint,
+    _limit: *mut b::rlimit,
+) -> c_int {
+    // SAFETY: See above.
+    let (domain, own) = unsafe {
+        (exec::domain_of(Blob::of(target), task::is_in_execve(target)), task::is_same_process(target))
+    };
+    errno(signal::limit(domain, own, resource))
+}
+
 unsafe extern "C" fn settime(_time: *const b::timespec64, _zone: *const b::timezone) -> c_int {
     errno(capability::settime())
 }
@@ -298,12 +349,16 @@ unsafe extern "C" fn settime(_time: *const b::timespec64, _zone: *const b::timez
 unsafe extern "C" fn task_alloc(task: *mut b::task_struct, _clone_flags: c_ulong) -> c_int {
     // SAFETY: See above.
     exec::task_alloc(unsafe { Blob::of(task) });
+    // SAFETY: See above.
+    unsafe { shims::sekisho_program_inherited(task.cast()) };
     0
 }
 
 unsafe extern "C" fn task_free(task: *mut b::task_struct) {
     // SAFETY: See above.
     exec::task_free(unsafe { Blob::of(task) });
+    // SAFETY: See above.
+    unsafe { shims::sekisho_program_forgotten(task.cast()) };
 }
 
 unsafe extern "C" fn bprm_creds_for_exec(bprm: *mut b::linux_binprm) -> c_int {
@@ -311,8 +366,10 @@ unsafe extern "C" fn bprm_creds_for_exec(bprm: *mut b::linux_binprm) -> c_int {
     errno(exec::begin(&unsafe { Bprm::from_raw(bprm) }))
 }
 
-unsafe extern "C" fn bprm_committed_creds(_bprm: *const b::linux_binprm) {
+unsafe extern "C" fn bprm_committed_creds(bprm: *const b::linux_binprm) {
     exec::succeeded();
+    // SAFETY: See above.
+    unsafe { shims::sekisho_program_started(bprm.cast()) };
 }
 
 #[expect(
@@ -323,6 +380,14 @@ extern "C" {
     fn sekisho_kernel_load_data(id: b::kernel_load_data_id, contents: bool) -> c_int;
     fn sekisho_kernel_read_file(file: *mut b::file, id: b::kernel_read_file_id, contents: bool) -> c_int;
     fn sekisho_sk_alloc_security(sk: *mut b::sock, family: c_int, priority: b::gfp_t) -> c_int;
+    fn sekisho_file_release(file: *mut b::file);
+    fn sekisho_task_prctl(
+        option: c_int,
+        arg2: c_ulong,
+        arg3: c_ulong,
+        arg4: c_ulong,
+        arg5: c_ulong,
+    ) -> c_int;
 }
 
 /// Called by the two hooks of task.c for what the kernel reads.
@@ -367,12 +432,17 @@ hook_table!(
     file_fcntl = file_fcntl,
     file_ioctl = file_ioctl,
     file_ioctl_compat = file_ioctl_compat,
+    file_mprotect = file_mprotect,
     file_open = file_open,
+    file_release = sekisho_file_release,
+    file_send_sigiotask = file_send_sigiotask,
+    file_set_fowner = file_set_fowner,
     file_truncate = file_truncate,
     getprocattr = attributes::getprocattr,
     getselfattr = attributes::getselfattr,
     kernel_load_data = sekisho_kernel_load_data,
     kernel_read_file = sekisho_kernel_read_file,
+    mmap_file = mmap_file,
     move_mount = move_mount,
     path_chmod = path_chmod,
     path_chown = path_chown,
@@ -406,7 +476,10 @@ hook_table!(
     task_alloc = task_alloc,
     task_free = task_free,
     task_kill = task_kill,
+    task_prctl = sekisho_task_prctl,
     task_setnice = task_setnice,
+    task_setrlimit = task_setrlimit,
+    task_setscheduler = task_setscheduler,
     #[cfg(CONFIG_IO_URING)]
     uring_cmd = uring_cmd,
 );

@@ -7,6 +7,7 @@ pub(crate) mod bprm;
 pub(crate) mod defer;
 pub(crate) mod file;
 pub(crate) mod files;
+pub(crate) mod fowner;
 pub(crate) mod hook_table;
 pub(crate) mod lock;
 pub(crate) mod net;

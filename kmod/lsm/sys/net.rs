@@ -239,6 +239,31 @@ impl Sock {
         unsafe { shims::sekisho_sock_owes_error(self.raw()) }
     }
 
+    /// The policy ([`crate::ask::in_force`]) by which all that waits was judged for the owner; 0: something was not.
+    pub(crate) fn judged(&self) -> u32 {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_sock_judged(self.raw()) }
+    }
+
+    /// Says by which.
+    pub(crate) fn set_judged(&self, policy: u32) {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_sock_set_judged(self.raw(), policy) }
+    }
+
+    /// A packet arrives that was judged for `domain` by `policy`; if nothing else waits, so was all that does.
+    pub(crate) fn note_judged(&self, domain: DomainId, policy: u32) {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_sock_note_judged(self.raw(), domain.to_bits(), policy) }
+    }
+
+    /// Shows `keep` the packets that wait; those that it refuses are dropped. It must not sleep: the queue is locked.
+    pub(crate) fn judge_queue(&self, keep: &dyn Fn(&Sock, &Packet<'_>) -> bool) {
+        let judge = Judge(keep);
+        // SAFETY: Valid; `sekisho_rs_judge_packet` gets `judge` back before the function returns.
+        unsafe { shims::sekisho_judge_queue(self.raw(), core::ptr::from_ref(&judge).cast()) }
+    }
+
     /// Ends a connection that was accepted; if accept(2) itself is under way (`called`) it will not return it.
     pub(crate) fn abort_accepted(&self, called: bool) {
         // SAFETY: Valid; called from work of the accepting task, which holds no lock.
@@ -271,4 +296,20 @@ impl<'a> Packet<'a> {
 pub(crate) fn set_autobind(ranges: &[[u16; 2]]) {
     // SAFETY: The elements are there. May sleep.
     unsafe { shims::sekisho_set_autobind(ranges.as_ptr(), ranges.len()) }
+}
+
+/// What [`Sock::judge_queue`] hands through C.
+struct Judge<'a>(&'a dyn Fn(&Sock, &Packet<'_>) -> bool);
+
+/// Called for each packet in a queue.
+///
+/// # Safety
+///
+/// `sk` and `skb` are valid, `judge` is what [`Sock::judge_queue`] gave.
+#[no_mangle]
+unsafe extern "C" fn sekisho_rs_judge_packet(sk: *mut b::sock, skb: *mut b::sk_buff, judge: *const c_void) -> bool {
+    // SAFETY: By the caller's promise.
+    let (sock, packet, judge) =
+        unsafe { (Borrowed::from_sk(sk), Packet::from_raw(skb), &*judge.cast::<Judge<'_>>()) };
+    sock.is_some_and(|sock| (judge.0)(&sock, &packet))
 }

@@ -162,6 +162,7 @@ impl<'a> Path<'a> {
                 has_mounts: out.has_mounts,
                 needs_device: out.needs_device,
                 flags: out.flags,
+                block_device: (out.major, out.minor),
             }
         }
     }
@@ -249,6 +250,8 @@ pub(crate) struct MountFacts<'a> {
     pub(crate) needs_device: bool,
     /// `MS_*`
     pub(crate) flags: u32,
+    /// Numbers of that device; zeros if the file system does not say (btrfs, which may have several).
+    pub(crate) block_device: (u32, u32),
 }
 
 /// # Safety
@@ -262,6 +265,15 @@ pub(super) unsafe fn text<'a>(text: *const c_char) -> &'a CStr {
     unsafe { CStr::from_ptr(text.cast()) }
 }
 
+/// Whether a name that is looked up may lead through symbolic links.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// They are followed.
+    Follow,
+    /// A name with one in it leads nowhere.
+    None,
+}
+
 /// A path that was looked up and is held.
 pub(crate) struct Found(b::path);
 
@@ -270,11 +282,12 @@ impl Found {
     ///
     /// # Errors
     /// There is nothing of that name.
-    pub(crate) fn lookup(name: &CStr, follow: bool) -> Result<Found> {
+    pub(crate) fn lookup(name: &CStr, links: Links) -> Result<Found> {
         let mut raw = MaybeUninit::<b::path>::uninit();
+        let links = links == Links::Follow;
         // SAFETY: `raw` is filled if 0 is returned, with references that `Drop` gives back.
         unsafe {
-            if shims::sekisho_lookup(name.as_ptr().cast(), follow, raw.as_mut_ptr().cast()) != 0 {
+            if shims::sekisho_lookup(name.as_ptr().cast(), links, raw.as_mut_ptr().cast()) != 0 {
                 return Err(Errno::NoEnt);
             }
             Ok(Found(raw.assume_init()))

@@ -5,7 +5,7 @@
 //! The task may run, change its domain and end meanwhile; a reference keeps its structure and with it the blob, and the blob
 //! is atomics. What is read is true for one moment, as every answer about another process is.
 
-use super::files::{sekisho_find_task, sekisho_other_exe_file, sekisho_put_task};
+use super::files::{sekisho_find_task, sekisho_put_task};
 use super::path::{Path, Slash};
 use super::shims;
 use super::task::{self, Blob};
@@ -68,7 +68,7 @@ impl Process {
     /// Hands the name of the task's program to `then`. `None` for a kernel thread, and when the name cannot be had.
     pub(crate) fn with_exe_name<R>(&self, then: impl FnOnce(Name<'_>) -> R) -> Option<R> {
         // SAFETY: By the invariant; the reference is given back below.
-        let file = unsafe { sekisho_other_exe_file(self.0.as_ptr()) };
+        let file = unsafe { shims::sekisho_other_exe_file(self.0.as_ptr()) };
         if file.is_null() {
             return None;
         }

@@ -42,6 +42,8 @@ pub(super) struct RawMount {
     pub(super) has_mounts: bool,
     pub(super) needs_device: bool,
     pub(super) flags: u32,
+    pub(super) major: u32,
+    pub(super) minor: u32,
 }
 
 /// `struct sekisho_inet`.
@@ -93,6 +95,7 @@ extern "C" {
     pub(super) fn sekisho_file_is_tmpfile(file: *const c_void) -> bool;
     pub(super) fn sekisho_file_truncates_early(file: *const c_void) -> bool;
     pub(super) fn sekisho_file_is_program(file: *const c_void) -> bool;
+    pub(super) fn sekisho_shared_file(area: *const c_void) -> *mut c_void;
     pub(super) fn sekisho_dentry_is_dir(dentry: *const c_void) -> bool;
     pub(super) fn sekisho_has_mount(path: *const c_void) -> bool;
     pub(super) fn sekisho_path_name(
@@ -112,13 +115,22 @@ extern "C" {
     pub(super) fn sekisho_uring_file(command: *const c_void) -> *mut c_void;
     #[cfg(CONFIG_IO_URING)]
     pub(super) fn sekisho_uring_operation(command: *const c_void) -> u32;
-    pub(super) fn sekisho_lookup(name: *const c_char, follow: bool, path: *mut c_void) -> c_int;
+    pub(super) fn sekisho_lookup(name: *const c_char, links: bool, path: *mut c_void) -> c_int;
     pub(super) fn sekisho_root(path: *mut c_void);
     pub(super) fn sekisho_filesystem_kind(name: *const c_char) -> u32;
     pub(super) fn sekisho_conceals(path: *const c_void) -> bool;
     pub(super) fn sekisho_mount_root(mnt: *const c_void) -> *mut c_void;
     pub(super) fn sekisho_describe_mount(path: *const c_void, out: *mut RawMount);
     pub(super) fn sekisho_super_name(sb: *const c_void, buffer: *mut u8, size: c_int) -> *mut u8;
+}
+
+// program.c
+extern "C" {
+    pub(super) fn sekisho_program_started(bprm: *const c_void);
+    pub(super) fn sekisho_program_inherited(child: *mut c_void);
+    pub(super) fn sekisho_program_forgotten(task: *mut c_void);
+    pub(super) fn sekisho_exe_file() -> *mut c_void;
+    pub(super) fn sekisho_other_exe_file(task: *mut c_void) -> *mut c_void;
 }
 
 // task.c
@@ -131,6 +143,9 @@ extern "C" {
     pub(super) fn sekisho_other_task_info(task: *mut c_void, info: *mut Task);
     pub(super) fn sekisho_global_pid() -> u32;
     pub(super) fn sekisho_has_mknod() -> bool;
+    pub(super) fn sekisho_may_mount() -> bool;
+    pub(super) fn sekisho_end_workers();
+    pub(super) fn sekisho_process_id(out: *mut super::task::Running);
     pub(super) fn sekisho_is_user_task() -> bool;
     pub(super) fn sekisho_own_cred() -> *const c_void;
     pub(super) fn sekisho_same_process(task: *mut c_void) -> bool;
@@ -152,7 +167,6 @@ extern "C" {
 extern "C" {
     pub(super) fn sekisho_program_path(bprm: *const c_void, program: *mut c_void);
     pub(super) fn sekisho_named_path(name: *const c_char, file: *const c_void, program: *mut c_void);
-    pub(super) fn sekisho_exe_file() -> *mut c_void;
     pub(super) fn sekisho_bprm_path(bprm: *const c_void) -> *const c_void;
     pub(super) fn sekisho_bprm_filename(bprm: *const c_void) -> *const c_char;
     pub(super) fn sekisho_bprm_start(bprm: *const c_void, argc: *mut u32, envc: *mut u32) -> c_ulong;
@@ -162,6 +176,19 @@ extern "C" {
     pub(super) fn sekisho_open_program(name: *const c_char) -> *mut c_void;
     pub(super) fn sekisho_close_program(file: *mut c_void);
     pub(super) fn sekisho_bprm_replace(bprm: *mut c_void, file: *mut c_void, name: *const c_char) -> c_int;
+}
+
+// fowner.c
+extern "C" {
+    pub(super) fn sekisho_set_fowner(file: *const c_void, domain: u64, task: *const Task);
+    pub(super) fn sekisho_get_fowner(
+        file: *const c_void,
+        target: *mut c_void,
+        domain: *mut u64,
+        task: *mut Task,
+        own: *mut bool,
+    ) -> bool;
+    pub(super) fn sekisho_fowner_file(owner: *const c_void) -> *const c_void;
 }
 
 // net.c
@@ -175,6 +202,10 @@ extern "C" {
     pub(super) fn sekisho_sock_refuse_packet(sk: *mut c_void);
     pub(super) fn sekisho_sock_before_send(sk: *mut c_void);
     pub(super) fn sekisho_sock_owes_error(sk: *mut c_void) -> bool;
+    pub(super) fn sekisho_sock_judged(sk: *const c_void) -> u32;
+    pub(super) fn sekisho_sock_set_judged(sk: *mut c_void, policy: u32);
+    pub(super) fn sekisho_sock_note_judged(sk: *mut c_void, domain: u64, policy: u32);
+    pub(super) fn sekisho_judge_queue(sk: *mut c_void, judge: *const c_void);
     pub(super) fn sekisho_sock_hold(sk: *mut c_void);
     pub(super) fn sekisho_sock_put(sk: *mut c_void);
     pub(super) fn sekisho_address(

@@ -317,12 +317,14 @@ pub(crate) enum Call {
     KexecFileLoad,
     /// accept, accept4
     Accept,
+    /// sched_setattr
+    SchedSetattr,
 }
 
 impl Call {
     /// The one that the calling task is in.
     pub(crate) fn current() -> Call {
-        const ALL: [Call; 10] = [
+        const ALL: [Call; 11] = [
             Call::Reboot,
             Call::Sethostname,
             Call::Vhangup,
@@ -333,6 +335,7 @@ impl Call {
             Call::Fsconfig,
             Call::KexecFileLoad,
             Call::Accept,
+            Call::SchedSetattr,
         ];
         // SAFETY: A task that runs for a program has saved registers.
         let number = unsafe { shims::sekisho_call() };
@@ -351,6 +354,37 @@ pub(crate) fn set_state(set: [Option<u8>; 3]) {
         *byte = new.unwrap_or(*byte);
     }
     Blob::current().set_state(state);
+}
+
+/// Whether the calling task may mount in its name space, as far as Linux is concerned.
+pub(crate) fn may_mount() -> bool {
+    // SAFETY: A task that is asked about has name spaces.
+    unsafe { shims::sekisho_may_mount() }
+}
+
+/// Ends the calling task's io_uring workers, and what they do. Sleeps; waits for what is under way.
+pub(crate) fn end_workers() {
+    // SAFETY: Called from a system call of a program that holds no lock for which a worker would wait uninterruptibly.
+    unsafe { shims::sekisho_end_workers() }
+}
+
+/// A process and its program, to be known again: `struct sekisho_process_id`.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Running {
+    start: u64,
+    program: u64,
+    tgid: u32,
+}
+
+impl Running {
+    /// The calling process.
+    pub(crate) fn current() -> Running {
+        let mut running = Running::default();
+        // SAFETY: The layouts are the same.
+        unsafe { shims::sekisho_process_id(&mut running) };
+        running
+    }
 }
 
 /// The calling thread's id in the initial pid namespace.
