@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The guest tests: started as the real init behind sekisho-init, prints TAP, powers off.
 //!
-//! `--is-active` only tells whether a policy is active; the harness boots broken policies with it. `--cost` measures,
-//! `--faults` lets allocations fail, `--replace SECONDS` replaces the policy under load.
+//! `--topic NAME` runs only one topic. `--is-active` only tells whether a policy is active; the harness boots broken policies
+//! with it. `--cost` measures, `--faults` lets allocations fail, `--replace SECONDS` replaces the policy under load.
 
 mod cost;
 mod faults;
+mod fuse;
 mod replace;
 mod topics;
 
@@ -41,7 +42,7 @@ fn main() {
         println!("# active: {}", kernel::read("activate").trim());
     } else {
         let mut tap = Tap::default();
-        topics::run(&mut tap);
+        topics::run(&mut tap, after("--topic").as_deref());
         tap.finish();
     }
     if std::process::id() == 1 {

@@ -50,6 +50,7 @@ pub fn perform(op: &Op) -> Performed {
             done(Ok::<_, Errno>(()))
         }
         Op::Chdir(path) => done(rustix::process::chdir(os(path))),
+        Op::FdChdir(slot) => done(slots::with(*slot, |file| rustix::process::fchdir(file))),
         Op::Descend(length, depth) => {
             let name = "d".repeat(*length as usize);
             done((0..*depth).try_for_each(|_| {

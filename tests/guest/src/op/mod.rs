@@ -93,6 +93,8 @@ operations! {
     "umask" Umask(mask: u32);
     /// chdir
     "chdir" Chdir(path: Bytes);
+    /// fchdir
+    "fd-chdir" FdChdir(slot: u32);
     /// Names of that many bytes, one in the other, each made and entered; ends in the last.
     "descend" Descend(length: u32, depth: u32);
 
@@ -156,6 +158,8 @@ operations! {
     "repeat" Repeat(count: u32, op: Inner);
     /// The first operation, and if it worked the second; the answer is the last one's.
     "both" Both(first: Inner, second: Inner);
+    /// The operation; the answer is 0, whatever came of it.
+    "try" Try(op: Inner);
     /// How many milliseconds the operation takes; the answer is the text "MILLISECONDS ERRNO".
     "time" Time(op: Inner);
     /// setsid
@@ -168,6 +172,8 @@ operations! {
     "pidfd" Pidfd(slot: u32, pid: i32);
     /// pidfd_getfd of a descriptor, which is closed again
     "pidfd-get" PidfdGet(slot: u32, descriptor: i32);
+    /// pidfd_getfd of a process by its number, kept in a slot
+    "take" Take(slot: u32, pid: i32, descriptor: i32);
     /// pidfd_send_signal
     "pidfd-signal" PidfdSignal(slot: u32, signal: i32);
     /// raise, which is tgkill of the own thread
@@ -180,6 +186,9 @@ operations! {
     "nice" Nice();
     /// setpriority(PRIO_PROCESS, 0, as it is)
     "setpriority" Setpriority();
+    /// prlimit of a process (0: itself): no limit. By the limit's number: 0 RLIMIT_CPU, 1 RLIMIT_FSIZE, 4 RLIMIT_CORE, 15
+    /// RLIMIT_RTTIME.
+    "limit" Limit(pid: i32, resource: u32);
     /// ptrace(PTRACE_TRACEME)
     "traceme" Traceme();
     /// ptrace(PTRACE_ATTACH), wait, PTRACE_DETACH
@@ -203,8 +212,17 @@ operations! {
 
     /// The operation through io_uring.
     "uring" Uring(op: Inner);
+    /// One operation through a ring, another one without it, and a third one through the same ring again.
+    "uring-across" UringAcross(first: Inner, between: Inner, last: Inner);
+    /// The same with a ring whose queue a thread of the kernel's looks at.
+    "uring-polled" UringPolled(first: Inner, between: Inner, last: Inner);
     /// A system call by its number, in a traced child; an argument is a number or `:` and a string.
     "raw" Raw(number: u64, arguments: List);
+    /// Several in one child, each a number and its arguments, with `;` between them; `$N` is what the N-th has answered, from
+    /// 0. The answer is the last one's errno.
+    "raw-all" RawAll(calls: List);
+    /// The same in a child that has nothing of its program's file mapped any more.
+    "bare" Bare(calls: List);
 
     /// mount; an empty word is NULL
     "mount" Mount(dev: Bytes, dir: Bytes, kind: Bytes, flags: u64, data: Bytes);
@@ -257,6 +275,8 @@ operations! {
     "sendmmsg" Sendmmsg(slot: u32, first: Bytes, second: Bytes, bytes: Bytes);
     /// send without an address
     "send" Send(slot: u32, bytes: Bytes);
+    /// send of out-of-band data
+    "send-urgent" SendUrgent(slot: u32, bytes: Bytes);
     /// recv with flags; the answer is the text
     "recv" Recv(slot: u32, flags: u32);
     /// recvmmsg of two with flags; the answer is the texts
@@ -294,7 +314,10 @@ impl Op {
             .or_else(|| network::perform(self));
         match result {
             Some(Ok(answer)) => answer,
-            Some(Err(e)) => Answer::Errno(e.raw_os_error().unwrap_or(-1)),
+            Some(Err(e)) => Answer::Errno(e.raw_os_error().unwrap_or_else(|| {
+                eprintln!("# {}: {e}", self.encode());
+                -1
+            })),
             None => Answer::Errno(-1),
         }
     }

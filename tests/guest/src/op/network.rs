@@ -49,6 +49,9 @@ pub fn perform(op: &Op) -> Performed {
         Op::Send(slot, bytes) => {
             done(slots::with(*slot, |socket| rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)))
         }
+        Op::SendUrgent(slot, bytes) => {
+            done(slots::with(*slot, |socket| rustix::net::send(socket, bytes, SendFlags::OOB)))
+        }
         Op::Recv(slot, flags) => {
             let mut buffer = vec![0; 2048];
             let flags = RecvFlags::from_bits_retain(*flags);

@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::fs::OpenOptions;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -13,7 +14,7 @@ use nix::fcntl::AtFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{waitpid, WaitStatus};
 use nix::unistd::{Gid, Pid, Uid};
-use rustix::process::PidfdFlags;
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, Resource, Rlimit};
 use rustix::time::ClockId;
 
 use super::{done, kept, os, slots, Answer, Op, Performed};
@@ -51,6 +52,10 @@ pub fn perform(op: &Op) -> Performed {
             Answer::Errno(errno @ 1..) => Answer::Errno(errno),
             _ => second.perform(),
         })),
+        Op::Try(op) => {
+            op.perform();
+            Some(Ok(Answer::Errno(0)))
+        }
         Op::Time(op) => {
             let start = Instant::now();
             let errno = op.perform().errno();
@@ -69,8 +74,9 @@ pub fn perform(op: &Op) -> Performed {
             None => Some(Err(invalid())),
         },
         Op::PidfdGet(slot, descriptor) => done(slots::with(*slot, |file| {
-            rustix::process::pidfd_getfd(file, *descriptor, rustix::process::PidfdGetfdFlags::empty())
+            rustix::process::pidfd_getfd(file, *descriptor, PidfdGetfdFlags::empty())
         })),
+        Op::Take(slot, pid, descriptor) => kept(*slot, take(*pid, *descriptor)),
         Op::PidfdSignal(slot, number) => match rustix::process::Signal::from_named_raw(*number) {
             Some(signal) => done(slots::with(*slot, |file| rustix::process::pidfd_send_signal(file, signal))),
             None => Some(Err(invalid())),
@@ -89,6 +95,7 @@ pub fn perform(op: &Op) -> Performed {
             rustix::process::getpriority_process(None)
                 .and_then(|priority| rustix::process::setpriority_process(None, priority)),
         ),
+        Op::Limit(pid, resource) => done(limit(*pid, *resource)),
         Op::Traceme() => done(nix::sys::ptrace::traceme()),
         Op::Attach(pid) => {
             let pid = Pid::from_raw(*pid);
@@ -117,10 +124,40 @@ pub fn perform(op: &Op) -> Performed {
         }
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         Op::Uring(op) => Some(super::uring::perform(op)),
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        Op::UringAcross(first, between, last) => {
+            Some(super::uring::across(first, between, last, super::uring::Polled::No))
+        }
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        Op::UringPolled(first, between, last) => {
+            Some(super::uring::across(first, between, last, super::uring::Polled::Yes))
+        }
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
         Op::Raw(number, arguments) => Some(super::raw::call(*number, arguments)),
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+        Op::RawAll(calls) => Some(super::raw::calls(calls, false)),
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+        Op::Bare(calls) => Some(super::raw::calls(calls, true)),
         _ => None,
     }
+}
+
+fn limit(pid: i32, resource: u32) -> io::Result<Rlimit> {
+    let resource = match resource {
+        0 => Resource::Cpu,
+        1 => Resource::Fsize,
+        4 => Resource::Core,
+        15 => Resource::Rttime,
+        _ => return Err(invalid()),
+    };
+    let none = Rlimit { current: None, maximum: None };
+    Ok(rustix::process::prlimit(rustix::process::Pid::from_raw(pid), resource, none)?)
+}
+
+fn take(pid: i32, descriptor: i32) -> io::Result<OwnedFd> {
+    let pid = rustix::process::Pid::from_raw(pid).ok_or_else(invalid)?;
+    let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    Ok(rustix::process::pidfd_getfd(process, descriptor, PidfdGetfdFlags::empty())?)
 }
 
 fn word(bytes: &[u8]) -> io::Result<CString> {

@@ -10,6 +10,8 @@ mod corpus;
 mod coverage;
 mod datagrams;
 mod dirops;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+mod disguise;
 mod domains;
 mod elsewhere;
 mod everything;
@@ -22,8 +24,12 @@ mod handlers;
 mod interface;
 mod ioctls;
 mod lifetime;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+mod limits;
 mod logs;
 mod manager;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+mod mappings;
 mod meminfo;
 mod messages;
 mod modes;
@@ -33,12 +39,16 @@ mod namespaces;
 mod network;
 mod newmounts;
 mod open;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+mod owners;
 mod paths;
 mod programs;
 mod query;
+mod queued;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 mod raw;
 mod resolver;
+mod server;
 mod signals;
 mod states;
 mod status;
@@ -59,58 +69,92 @@ use guest::tap::Tap;
 /// The folder in which subjects act.
 const WORK: &str = "/tmp/w";
 
-/// Runs all.
-pub fn run(tap: &mut Tap) {
-    boot::run(tap);
-    let start = (guest::kernel::read("domain_policy"), guest::kernel::read("exception_policy"));
-    files::run(tap);
-    open::run(tap);
-    dirops::run(tap);
-    attributes::run(tap);
-    ioctls::run(tap);
-    mounts::run(tap);
-    network::run(tap);
-    datagrams::run(tap);
-    capabilities::run(tap);
-    signals::run(tap);
-    exec::run(tap);
-    programs::run(tap);
-    handlers::run(tap);
-    transit::run(tap);
+/// What a topic runs.
+type Topic = fn(&mut Tap);
+
+/// A name and what it runs, in the order in which they run. What every topic needs to be right comes first.
+const TOPICS: &[(&str, Topic)] = &[
+    ("boot", boot::run),
+    ("files", files::run),
+    ("open", open::run),
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
-    raw::run(tap);
+    ("mappings", mappings::run),
+    ("server", server::run),
+    ("dirops", dirops::run),
+    ("attributes", attributes::run),
+    ("ioctls", ioctls::run),
+    ("mounts", mounts::run),
+    ("network", network::run),
+    ("datagrams", datagrams::run),
+    ("queued", queued::run),
+    ("capabilities", capabilities::run),
+    ("signals", signals::run),
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+    ("owners", owners::run),
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+    ("limits", limits::run),
+    ("exec", exec::run),
+    ("programs", programs::run),
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+    ("disguise", disguise::run),
+    ("handlers", handlers::run),
+    ("transit", transit::run),
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
+    ("raw", raw::run),
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    uring::run(tap);
-    newmounts::run(tap);
-    states::run(tap);
-    modes::run(tap);
-    everything::run(tap);
-    names::run(tap);
-    namespaces::run(tap);
-    paths::run(tap);
-    conditions::run(tap);
-    corpus::run(tap);
-    coverage::run(tap);
-    domains::run(tap);
-    interface::run(tap);
-    manager::run(tap);
-    logs::run(tap);
-    files_poll::run(tap);
-    audit::run(tap);
-    meminfo::run(tap);
-    messages::run(tap);
-    status::run(tap);
-    elsewhere::run(tap);
-    transaction::run(tap);
-    query::run(tap);
-    lifetime::run(tap);
-    resolver::run(tap);
-    stress::run(tap);
-    garbage::run(tap);
+    ("uring", uring::run),
+    ("newmounts", newmounts::run),
+    ("states", states::run),
+    ("modes", modes::run),
+    ("everything", everything::run),
+    ("names", names::run),
+    ("namespaces", namespaces::run),
+    ("paths", paths::run),
+    ("conditions", conditions::run),
+    ("corpus", corpus::run),
+    ("coverage", coverage::run),
+    ("domains", domains::run),
+    ("interface", interface::run),
+    ("manager", manager::run),
+    ("logs", logs::run),
+    ("files_poll", files_poll::run),
+    ("audit", audit::run),
+    ("meminfo", meminfo::run),
+    ("messages", messages::run),
+    ("status", status::run),
+    ("elsewhere", elsewhere::run),
+    ("transaction", transaction::run),
+    ("query", query::run),
+    ("lifetime", lifetime::run),
+    ("resolver", resolver::run),
+    ("stress", stress::run),
+    ("garbage", garbage::run),
+];
+
+/// Runs all, or those of these names, which have commas between them.
+pub fn run(tap: &mut Tap, only: Option<&str>) {
+    let wanted = |name: &str| only.is_none_or(|only| only.split(',').any(|only| only == name));
+    let chosen: Vec<_> = TOPICS.iter().filter(|(name, _)| wanted(name)).collect();
+    if let (Some(only), true) = (only, chosen.is_empty()) {
+        return tap.check("there is such a topic", false, || only.to_owned());
+    }
+    let mut start = None;
+    for (name, topic) in chosen {
+        // The first one changes the policy for good.
+        if *name != "boot" {
+            start.get_or_insert_with(policy);
+        }
+        topic(tap);
+    }
+    let Some((domains, exceptions)) = start else { return };
     tap.topic("end");
-    tap.same("domain_policy is what it was", guest::kernel::read("domain_policy"), start.0);
-    tap.same("exception_policy is what it was", guest::kernel::read("exception_policy"), start.1);
+    tap.same("domain_policy is what it was", guest::kernel::read("domain_policy"), domains);
+    tap.same("exception_policy is what it was", guest::kernel::read("exception_policy"), exceptions);
     tap.same("nothing failed closed", guest::kernel::stat("fail_closed"), 0);
+}
+
+fn policy() -> (String, String) {
+    (guest::kernel::read("domain_policy"), guest::kernel::read("exception_policy"))
 }
 
 /// The domain of a subject that the driver starts.

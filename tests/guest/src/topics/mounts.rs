@@ -2,8 +2,9 @@
 //! Mounts by the old system calls (reference 4.8), umount, chroot, pivot_root.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
-use guest::kernel::{read, set_domain};
+use guest::kernel::{delete_domain, read, set_domain};
 use guest::op::Op;
 use guest::subject::EPERM;
 use guest::tap::Tap;
@@ -17,6 +18,7 @@ const ENODEV: i32 = 19;
 const EINVAL: i32 = 22;
 
 const RDONLY: u64 = 1;
+const SILENT: u64 = 0x8000;
 const REMOUNT: u64 = 0x20;
 const BIND: u64 = 0x1000;
 const MOVE: u64 = 0x2000;
@@ -39,8 +41,11 @@ pub fn run(tap: &mut Tap) {
             impossible(tap, table);
             compared(tap, table);
             roots(tap, table);
+            unprivileged(tap, table);
+            modules(tap, table);
             table.profiles = [5, 6, 7];
             table.all(tap, &concealing());
+            hidden(tap, table);
         });
     });
 }
@@ -109,6 +114,17 @@ fn kinds() -> Vec<Case> {
             mount("none", "/tmp/m/b", "tmpfs", 0xC0ED_0000 | RDONLY),
             "allow_mount none /tmp/m/b/ tmpfs 0x1",
         ),
+        // Fewer messages in the kernel's log are no matter for policy (quirk Q34).
+        plain(
+            "silent tmpfs",
+            mount("none", "/tmp/m/b", "tmpfs", SILENT | RDONLY),
+            "allow_mount none /tmp/m/b/ tmpfs 0x1",
+        ),
+        plain(
+            "silent bind",
+            mount("/tmp/m/a", "/tmp/m/b", "", BIND | SILENT),
+            "allow_mount /tmp/m/a/ /tmp/m/b/ --bind 0x0",
+        ),
         plain("proc", mount("proc", "/tmp/m/b", "proc", 0), "allow_mount proc /tmp/m/b/ proc 0x0"),
         plain("bind", mount("/tmp/m/a", "/tmp/m/b", "", BIND), "allow_mount /tmp/m/a/ /tmp/m/b/ --bind 0x0"),
         plain(
@@ -139,6 +155,9 @@ fn changes() -> Vec<Case> {
     };
     vec![
         change("remount", REMOUNT | RDONLY, "allow_mount <NULL> /tmp/m/b/ --remount 0x1").happened(read_only),
+        change("silent remount", REMOUNT | SILENT | RDONLY, "allow_mount <NULL> /tmp/m/b/ --remount 0x1")
+            .happened(read_only),
+        change("make private, silently", PRIVATE | SILENT, "allow_mount <NULL> /tmp/m/b/ --make-private 0x0"),
         // The first of the two decides (feature 45).
         change("remount of a bind", REMOUNT | BIND | RDONLY, "allow_mount <NULL> /tmp/m/b/ --remount 0x1001")
             .happened(read_only),
@@ -342,4 +361,143 @@ fn roots(tap: &mut Tap, table: &mut Table) {
     }
     table.free(tap, &umount("/tmp/m/a"));
     tap.check("the domain is shown", read("domain_policy").contains(&table.name), String::new);
+}
+
+/// Who may not mount at all, because Linux forbids it, is refused before anything is looked up, recorded or learned.
+fn unprivileged(tap: &mut Tap, table: &mut Table) {
+    table.free(tap, &tmpfs("/tmp/m/b"));
+    table.free(tap, &Op::Uids([10050, 10050, 0, 10050]));
+    let all = "allow_mount \\* /\\{\\*\\}/ \\* 0-0xFFFFFFFF";
+    for (name, op) in [
+        ("a new mount", tmpfs("/tmp/m/b")),
+        ("an unknown type", mount("none", "/tmp/m/b", "nothingfs", 0)),
+        ("a missing device", mount("/dev/nothing", "/tmp/m/b", "ext4", 0)),
+        ("a missing source", mount("/tmp/m/nothing", "/tmp/m/b", "", BIND)),
+        ("a bind", mount("/tmp/m/a", "/tmp/m/b", "", BIND)),
+        ("a move", mount("/tmp/m/b", "/tmp/m/a", "", MOVE)),
+        ("a remount", mount("", "/tmp/m/b", "", REMOUNT | RDONLY)),
+        ("another propagation", mount("", "/tmp/m/b", "", SHARED)),
+        ("two propagations", mount("", "/tmp/m/b", "", SHARED | PRIVATE)),
+        ("the old call", umount("/tmp/m/b")),
+    ] {
+        for (profile, lines) in [
+            (3_u8, &[][..]),
+            (3, &[all]),
+            (1, &[]),
+            (2, &[]),
+            (5, &[]),
+            (6, &[]),
+            (7, &[]),
+            (15, &[]),
+            (0, &[]),
+        ] {
+            set_domain(&table.name, profile, lines);
+            drain();
+            let label = format!("{name} without CAP_SYS_ADMIN, profile {profile}, {} line(s)", lines.len());
+            tap.same(&label, table.subject.errno(&op), EPERM);
+            let records = [requests("reject_log"), requests("grant_log")].concat();
+            tap.same(&format!("{label}: no record"), records, Vec::new());
+            tap.same(&format!("{label}: nothing is learned"), acls(&table.name).len(), lines.len());
+        }
+    }
+    table.free(tap, &Op::Uids([0; 4]));
+    table.free(tap, &umount("/tmp/m/b"));
+}
+
+/// A type that is not there makes the kernel start a program that loads modules, but not for everybody.
+fn modules(tap: &mut Tap, table: &mut Table) {
+    const HELPER: &str = "/proc/sys/kernel/modprobe";
+    const PROGRAM: &str = "/tmp/w/modprobe";
+    const ASKED: &str = "/tmp/w/asked";
+    super::fresh_work();
+    let before = fs::read_to_string(HELPER).unwrap_or_default();
+    let made = fs::write(PROGRAM, format!("#!/bin/busybox sh\n: > {ASKED}\n"))
+        .and_then(|()| fs::set_permissions(PROGRAM, fs::Permissions::from_mode(0o755)))
+        .and_then(|()| fs::write(HELPER, PROGRAM));
+    tap.check("the program that loads modules is another one", made.is_ok(), || format!("{made:?}"));
+    let op = mount("none", "/tmp/m/b", "sekishonone", 0);
+    for (name, uids, asked) in [("root", [0; 4], true), ("a user", [10050, 10050, 0, 10050], false)] {
+        for profile in [3, 1, 0] {
+            drop(fs::remove_file(ASKED));
+            table.free(tap, &Op::Uids(uids));
+            set_domain(&table.name, profile, &[]);
+            drain();
+            let errno = if asked { ENODEV } else { EPERM };
+            let label = format!("{name} mounts an unknown type, profile {profile}");
+            tap.same(&label, table.subject.errno(&op), errno);
+            tap.same(&format!("{label}: a module is loaded"), fs::exists(ASKED).unwrap_or(true), asked);
+            table.free(tap, &Op::Uids([0; 4]));
+        }
+    }
+    let back = fs::write(HELPER, before);
+    tap.check("the program that loads modules is back", back.is_ok(), || format!("{back:?}"));
+    let domain = format!("<kernel> {PROGRAM}");
+    if read("domain_policy").lines().any(|line| line == domain) {
+        delete_domain(&domain);
+    }
+    drain();
+}
+
+/// What a new mount hides is found however deep it is; what it does not hide is not.
+fn hidden(tap: &mut Tap, table: &mut Table) {
+    let folders = ["/tmp/m/a/sub/deep", "/tmp/m/a/sub/deep/deeper", "/tmp/m/ab", "/tmp/m/b/p"];
+    for folder in folders {
+        table.free(tap, &Op::Mkdir(folder.into(), 0o755));
+    }
+    let bind = |from: &str, to: &str| mount(from, to, "", BIND);
+    for (name, ready, place, hides) in [
+        ("a mount deep below", vec![tmpfs("/tmp/m/a/sub/deep/deeper")], "/tmp/m/a", true),
+        ("a mount below, not so deep", vec![tmpfs("/tmp/m/a/sub/deep/deeper")], "/tmp/m/a/sub/deep", true),
+        ("nothing below", vec![tmpfs("/tmp/m/a/sub")], "/tmp/m/b", false),
+        ("a mount above", vec![tmpfs("/tmp/m/b")], "/tmp/m/a", false),
+        ("a mount beside, with a longer name", vec![tmpfs("/tmp/m/ab")], "/tmp/m/a", false),
+        ("a mount on a file below", vec![bind("/tmp/m/file", "/tmp/m/other")], "/tmp/m/a", false),
+        (
+            "a mount in a mount below",
+            vec![
+                tmpfs("/tmp/m/a/sub"),
+                Op::Mkdir(b"/tmp/m/a/sub/x".to_vec(), 0o755),
+                tmpfs("/tmp/m/a/sub/x"),
+            ],
+            "/tmp/m/a",
+            true,
+        ),
+        (
+            "a mount below in a mount",
+            vec![tmpfs("/tmp/m/a"), Op::Mkdir(b"/tmp/m/a/x".to_vec(), 0o755), tmpfs("/tmp/m/a/x")],
+            "/tmp/m/a/x",
+            true,
+        ),
+        // The same directory, seen in another place.
+        (
+            "a mount in another view of the folder",
+            vec![bind("/tmp/m/a", "/tmp/m/b"), tmpfs("/tmp/m/b/sub")],
+            "/tmp/m/a",
+            false,
+        ),
+        (
+            "a mount in this view of the folder",
+            vec![bind("/tmp/m/a", "/tmp/m/b"), tmpfs("/tmp/m/b/sub/deep/deeper")],
+            "/tmp/m/b/sub",
+            true,
+        ),
+    ] {
+        for op in &ready {
+            table.free(tap, op);
+        }
+        let mounts = "allow_capability SYS_MOUNT";
+        let errno = if hides { EPERM } else { 0 };
+        table.judge(tap, name, &[mounts], &tmpfs(place), errno);
+        let records = if hides { vec!["allow_capability conceal_mount".to_owned()] } else { Vec::new() };
+        tap.same(&format!("{name}: the record"), requests("reject_log"), records);
+        if hides {
+            table.judge(tap, name, &[mounts, "allow_capability conceal_mount"], &tmpfs(place), 0);
+        }
+        table.free(tap, &umount(place));
+        for op in ready.iter().rev() {
+            if let Op::Mount(_, dir, ..) = op {
+                table.free(tap, &Op::Umount(dir.clone(), 2));
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use guest::kernel::{records, set_domain};
+use guest::kernel::{records, set_domain, write};
 use guest::op::Op;
 use guest::subject::EPERM;
 use guest::tap::Tap;
@@ -28,6 +28,7 @@ pub fn run(tap: &mut Tap) {
             processes(tap, table);
             mounts(tap, table);
             networks(tap, table);
+            ports(tap, table);
         });
     });
 }
@@ -137,4 +138,37 @@ fn networks(tap: &mut Tap, table: &mut Table) {
     table.judge(tap, "bind in a network of its own", &[line], &op, 0);
     set_domain(&table.name, 0, &[]);
     drain();
+}
+
+/// What `deny_autobind` puts into a list of ports it takes out again, and leaves what an administrator has put in.
+fn ports(tap: &mut Tap, table: &mut Table) {
+    const LIST: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+    const LINE: &str = "deny_autobind 20008-20047";
+    let before = fs::read_to_string(LIST).unwrap_or_default();
+    let own = fs::write(LIST, "20011,20100");
+    tap.check("the driver reserves ports", own.is_ok(), || format!("{own:?}"));
+    for op in [Op::Unshare(NEWNET), Op::Write(LIST.into(), b"20010,20200-20210".to_vec())] {
+        table.free(tap, &op);
+    }
+    let mut lists = |tap: &mut Tap, label: &str, here: &str, there: &str| {
+        let text = fs::read_to_string(LIST).unwrap_or_default();
+        tap.same(&format!("{label}: the driver's ports"), text.trim(), here);
+        tap.same(&format!("{label}: another network's ports"), table.subject.text(LIST).trim(), there);
+    };
+    lists(tap, "reserved", "20011,20100", "20010,20200-20210");
+    write("exception_policy", LINE);
+    lists(tap, "with the line", "20008-20047,20100", "20008-20047,20200-20210");
+    write("exception_policy", &format!("delete {LINE}"));
+    lists(tap, "without the line", "20011,20100", "20010,20200-20210");
+    // One after the other, and one that stays.
+    for line in ["deny_autobind 20011", "deny_autobind 20010-20100"] {
+        write("exception_policy", line);
+    }
+    lists(tap, "with two lines", "20010-20100", "20010-20100,20200-20210");
+    write("exception_policy", "delete deny_autobind 20010-20100");
+    lists(tap, "with one of them", "20011,20100", "20010-20011,20200-20210");
+    write("exception_policy", "delete deny_autobind 20011");
+    lists(tap, "with none", "20011,20100", "20010,20200-20210");
+    let back = fs::write(LIST, before);
+    tap.check("the driver's ports are set back", back.is_ok(), || format!("{back:?}"));
 }

@@ -3,14 +3,17 @@
 //!
 //! 1.7 knows no such calls, so how they are written down is this project's choice; each line is one constant here.
 
+use guest::kernel::{delete_domain, set_domain};
 use guest::op::Op;
-use guest::subject::EPERM;
+use guest::subject::{Subject, EPERM};
 use guest::tap::Tap;
 
 use super::mounts::{mounted, with_places};
-use super::table::{case, with_subject, Case, Table};
+use super::table::{case, drain, requests, with_subject, Case, Table};
 
 const PROGRAM: &str = "/tmp/x/newmounts";
+const OTHER: &str = "/tmp/x/newmounter";
+const ENOENT: i32 = 2;
 
 /// A new file system, put in its place; without a source the kernel calls it "none".
 const NEW: &str = "allow_mount none /tmp/m/b/ tmpfs 0x0";
@@ -35,6 +38,8 @@ pub fn run(tap: &mut Tap) {
         with_subject(tap, PROGRAM, |tap, table| {
             table.all(tap, &cases());
             copies(tap, table);
+            devices(tap, table);
+            together(tap, table);
             table.profiles = [5, 6, 7];
             table.all(tap, &capabilities());
         });
@@ -121,6 +126,93 @@ fn copies(tap: &mut Tap, table: &mut Table) {
     for op in [Op::Close(1), Op::Close(2), umount("/tmp/m/a")] {
         table.free(tap, &op);
     }
+}
+
+/// A file system on a device is asked for by the name that it was given, which must still lead to that device.
+fn devices(tap: &mut Tap, table: &mut Table) {
+    const DISK: &str = "/tmp/w/disk";
+    let block = |minor| Op::Node(DISK.into(), 0o060_600, 1, minor);
+    let made = std::process::Command::new("/bin/busybox").args(["mke2fs", "-F", "/dev/ram1"]).output();
+    delete_domain(&super::domain_of("/bin/busybox"));
+    tap.check(
+        "there is a file system on a ram disk",
+        made.as_ref().is_ok_and(|output| output.status.success()),
+        || format!("{made:?}"),
+    );
+    let line = "allow_mount /tmp/w/disk /tmp/m/b/ ext4 0x1";
+    let all = "allow_mount /\\{\\*\\}/\\* /tmp/m/b/ \\* 0-0xFFFF";
+    for (name, node, lines, errno) in [
+        ("the device", 1, &[line][..], 0),
+        ("the device, any name", 1, &[all], 0),
+        ("the device, no line", 1, &[], EPERM),
+        ("the device, another name", 1, &["allow_mount /dev/ram1 /tmp/m/b/ ext4 0x1"], EPERM),
+        ("another device of that name", 2, &[line, all], ENOENT),
+    ] {
+        super::fresh_work();
+        let source = [Op::Fsconfig(1, b"source".to_vec(), DISK.into()), Op::FsconfigFlag(1, b"ro".to_vec())];
+        let ready = [
+            &[block(1), Op::Fsopen(1, b"ext4".to_vec())][..],
+            &source,
+            &[Op::Fscreate(1), Op::Fsmount(1, 2, 0), Op::Unlink(DISK.into()), block(node)],
+        ];
+        for op in ready.concat() {
+            table.free(tap, &op);
+        }
+        table.judge(tap, &format!("fsmount of {name}"), lines, &to_b(), errno);
+        tap.same(&format!("fsmount of {name}: it is there"), on_b(), errno == 0);
+        if errno == EPERM {
+            let record = requests("reject_log");
+            tap.same(&format!("fsmount of {name}: the record"), record, vec![line.to_owned()]);
+        }
+        for op in [Op::Close(1), Op::Close(2)] {
+            table.free(tap, &op);
+        }
+        if errno == 0 {
+            table.free(tap, &umount("/tmp/m/b"));
+        }
+    }
+    super::fresh_work();
+}
+
+/// One after the other, until one fails.
+fn all(ops: &[Op]) -> Op {
+    let all = ops.iter().rev().cloned().reduce(|rest, op| Op::Both(Box::new(op), Box::new(rest)));
+    all.unwrap_or(Op::Close(1))
+}
+
+fn tried(op: Op) -> Op {
+    Op::Try(Box::new(op))
+}
+
+/// Two who put the same new mount into the tree at the same time: one of them asks about a mount that the other one has just
+/// moved, and whose first name space is gone.
+fn together(tap: &mut Tap, table: &mut Table) {
+    let domain = super::domain_of(OTHER);
+    for name in [&domain, &table.name] {
+        set_domain(name, 2, &[]);
+    }
+    match Subject::start(OTHER) {
+        Ok(mut other) => {
+            // The mount's descriptor: behind the standard ones, the file system's, and a copy of that.
+            let take = Op::Take(1, table.subject.pid() as i32, 5);
+            let there = b"/tmp/m/a".to_vec();
+            let steal = all(&[take, Op::MoveFd(1, there.clone())]);
+            let steals = [tried(steal), tried(Op::Umount(there, 2)), Op::Close(1)];
+            let steals = Op::Repeat(400, Box::new(all(&steals)));
+            let make = [&made(&[], 0)[..], &[to_b()]].concat();
+            let makes = [tried(all(&make)), tried(umount("/tmp/m/b")), Op::Close(2), Op::Close(1)];
+            let makes = Op::Repeat(200, Box::new(all(&makes)));
+            other.begin(&steals);
+            tap.same("mounts are made", table.subject.errno(&makes), 0);
+            tap.same("and taken away", other.end(&steals).errno(), 0);
+        }
+        Err(e) => tap.check("the other one starts", false, || e.to_string()),
+    }
+    for place in ["/tmp/m/a", "/tmp/m/b"] {
+        while mounted(place) && nix::mount::umount2(place, nix::mount::MntFlags::MNT_DETACH).is_ok() {}
+    }
+    delete_domain(&domain);
+    drain();
 }
 
 fn capabilities() -> Vec<Case> {

@@ -24,6 +24,7 @@ pub fn run(tap: &mut Tap) {
     links(tap);
     relative(tap);
     rooted(tap);
+    jailed(tap);
     delete_all(PROGRAM);
     drain();
 }
@@ -199,28 +200,61 @@ fn descriptors(tap: &mut Tap) {
     }
 }
 
-/// A link in procfs is a name like others: its own, not that of what it leads to (reference 6.2, 6.4).
+/// A link that procfs makes up is no name, neither as the last component nor on the way: the file's own path counts. A link in
+/// a file system is one, wherever it leads (reference 6.4).
 fn links(tap: &mut Tap) {
-    let own = domain_of(PROGRAM);
     fresh_work();
-    let self_domain = format!("allow_read {}", kernel::path("self_domain"));
-    for (path, name) in [("/proc/self/fd/3", "/proc/self/fd/3"), ("/proc/self/exe", "/proc/self/exe")] {
-        set_domain(&format!("{own} {name}"), 0, &[]);
-        let Some(mut subject) = start(tap, PROGRAM) else { return };
-        tap.same("a program is open", subject.errno(&Op::Hold(1, TARGET.into(), 0, 0)), 0);
-        let op = usual(path);
-        set_domain(&own, 3, &[&self_domain, &format!("allow_execute {TARGET}")]);
-        drain();
-        tap.same(&format!("execve of {path}"), subject.errno(&op), EPERM);
-        tap.same(
-            &format!("execve of {path}: the record"),
-            requests("reject_log"),
-            vec![format!("allow_execute {name}")],
-        );
-        set_domain(&own, 3, &[&self_domain, &format!("allow_execute {name}")]);
-        tap.same(&format!("execve of {path}, allowed"), subject.errno(&op), 0);
-        tap.same(&format!("execve of {path}: the domain"), subject.domain(), format!("{own} {name}"));
+    for (link, target) in [("exe", "/proc/self/exe"), ("open", "/proc/self/fd/3"), ("here", "/proc/self/cwd")]
+    {
+        drop(std::os::unix::fs::symlink(target, format!("/tmp/w/{link}")));
     }
+    let driver = std::process::id();
+    for (path, name) in [
+        ("/proc/self/exe".to_owned(), PROGRAM),
+        ("/proc/thread-self/exe".to_owned(), PROGRAM),
+        ("/proc/self/fd/3".to_owned(), TARGET),
+        ("/proc/self/fd/4/program".to_owned(), TARGET),
+        ("/proc/self/fd/4/./dir/../program".to_owned(), TARGET),
+        ("/proc/self/cwd/program".to_owned(), TARGET),
+        ("/proc/self/root/tmp/w/program".to_owned(), TARGET),
+        (format!("/proc/{driver}/root/tmp/w/program"), TARGET),
+        ("/proc/self/task/../cwd/program".to_owned(), TARGET),
+        ("/tmp/w/here/program".to_owned(), TARGET),
+        ("/tmp/w/exe".to_owned(), "/tmp/w/exe"),
+        ("/tmp/w/open".to_owned(), "/tmp/w/open"),
+    ] {
+        named(tap, &path, name);
+    }
+}
+
+/// execve of `path` is asked for as `name`.
+fn named(tap: &mut Tap, path: &str, name: &str) {
+    let own = domain_of(PROGRAM);
+    let self_domain = format!("allow_read {}", kernel::path("self_domain"));
+    for next in [name, path] {
+        set_domain(&format!("{own} {next}"), 0, &[]);
+    }
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    for op in [
+        Op::Hold(1, TARGET.into(), 0, 0),
+        Op::Hold(2, b"/tmp/w".to_vec(), 0, 0),
+        Op::Chdir(b"/tmp/w".to_vec()),
+    ] {
+        tap.same("the subject is ready", subject.errno(&op), 0);
+    }
+    let op = usual(path);
+    let other = if name == path { TARGET } else { path };
+    set_domain(&own, 3, &[&self_domain, &format!("allow_execute {other}")]);
+    drain();
+    tap.same(&format!("execve of {path}, with {other}"), subject.errno(&op), EPERM);
+    tap.same(
+        &format!("execve of {path}: the record"),
+        requests("reject_log"),
+        vec![format!("allow_execute {name}")],
+    );
+    set_domain(&own, 3, &[&self_domain, &format!("allow_execute {name}")]);
+    tap.same(&format!("execve of {path}, with {name}"), subject.errno(&op), 0);
+    tap.same(&format!("execve of {path}: the domain"), subject.domain(), format!("{own} {name}"));
 }
 
 /// Paths that do not begin at the root: below the working directory, or below an open one.
@@ -275,4 +309,90 @@ fn rooted(tap: &mut Tap) {
     set_domain(&next, 3, &["allow_read /tmp/w/file"]);
     tap.same("it is in its domain", subject.errno(&Op::Open(b"/file".to_vec(), 0, 0)), 0);
     tap.same("it may no more", subject.errno(&Op::Open(b"/file".to_vec(), 1, 0)), EPERM);
+}
+
+/// Outside of the own root a link says something else to whoever wrote it: it is no name there. Who has a folder from before
+/// the chroot can start programs by such a link.
+fn jailed(tap: &mut Tap) {
+    let own = domain_of(PROGRAM);
+    let inner = "/tmp/w/jail/program";
+    for (label, ready, op, name) in [
+        (
+            "execveat of a link outside",
+            vec![Op::Hold(1, b"/tmp/w".to_vec(), 0, 0)],
+            Op::ExecAt(1, b"absolute".to_vec()),
+            inner,
+        ),
+        (
+            "execveat of a link outside that leads in",
+            vec![Op::Hold(1, b"/tmp/w".to_vec(), 0, 0)],
+            Op::ExecAt(1, b"relative".to_vec()),
+            inner,
+        ),
+        (
+            "execveat of a link above",
+            vec![Op::Hold(1, b"/tmp/w/dir".to_vec(), 0, 0)],
+            Op::ExecAt(1, b"../absolute".to_vec()),
+            inner,
+        ),
+        (
+            "execve of a link in a folder outside",
+            vec![Op::Hold(1, b"/tmp/w".to_vec(), 0, 0), Op::FdChdir(1)],
+            Op::Exec(b"absolute".to_vec()),
+            inner,
+        ),
+        (
+            "execveat of a file outside",
+            vec![Op::Hold(1, b"/tmp/w".to_vec(), 0, 0)],
+            Op::ExecAt(1, b"program".to_vec()),
+            TARGET,
+        ),
+        (
+            "execveat of a link inside",
+            vec![Op::Hold(1, b"/tmp/w/jail".to_vec(), 0, 0)],
+            Op::ExecAt(1, b"inside".to_vec()),
+            "/tmp/w/jail/inside",
+        ),
+        ("execve of a link inside", vec![], Op::Exec(b"/inside".to_vec()), "/tmp/w/jail/inside"),
+    ] {
+        fresh_work();
+        guest::subject::install(inner);
+        for (link, target) in
+            [("absolute", "/program"), ("relative", "jail/program"), ("jail/inside", "/program")]
+        {
+            drop(std::os::unix::fs::symlink(target, format!("/tmp/w/{link}")));
+        }
+        let Some(mut subject) = start(tap, PROGRAM) else { return };
+        // Into the folder again behind the chroot, which goes to the new root.
+        let (folders, others) = ready.split_at(ready.len().min(1));
+        for ready in [folders, &[Op::Chroot(b"/tmp/w/jail".to_vec())], others].concat() {
+            tap.same(&format!("{label}: ready"), subject.errno(&ready), 0);
+        }
+        for next in ["absolute", "relative", "jail/inside"] {
+            set_domain(&format!("{own} /tmp/w/{next}"), 0, &[]);
+        }
+        set_domain(&format!("{own} {name}"), 3, &["allow_read /tmp/w/file"]);
+        let links =
+            ["absolute", "relative", "jail/inside"].map(|link| format!("allow_execute /tmp/w/{link}"));
+        let lines: Vec<&str> =
+            links.iter().map(String::as_str).filter(|line| !line.ends_with(name)).collect();
+        set_domain(&own, 3, &lines);
+        drain();
+        tap.same(&format!("{label}, refused"), subject.errno(&op), EPERM);
+        tap.same(
+            &format!("{label}: the record"),
+            requests("reject_log"),
+            vec![format!("allow_execute {name}")],
+        );
+        set_domain(&own, 3, &[&format!("allow_execute {name}")]);
+        tap.same(&format!("{label}, allowed"), subject.errno(&op), 0);
+        // In the domain of that name nothing else is allowed.
+        tap.same(
+            &format!("{label}: the domain"),
+            subject.errno(&Op::Open(b"/program".to_vec(), 0, 0)),
+            EPERM,
+        );
+        let records = kernel::records("reject_log").join("");
+        tap.contains(&format!("{label}: its record"), &records, &format!("\n{own} {name}\n"));
+    }
 }

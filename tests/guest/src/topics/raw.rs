@@ -18,29 +18,46 @@ const VICTIM: &str = "/tmp/x/rawvictim";
 const OWNER: &str = "/tmp/x/rawowner";
 const ESRCH: i32 = 3;
 /// The first descriptor behind the standard ones, and the next.
-const FIRST: i64 = 3;
-const SECOND: i64 = 4;
+pub const FIRST: i64 = 3;
+pub const SECOND: i64 = 4;
 /// What being traced needs where capabilities are enforced.
 const TRACED: [&str; 2] = ["allow_capability SYS_PTRACE", "allow_capability SYS_KILL"];
 /// mount_setattr(2) has no hook that shows the place, so its entry names none.
 const SET_ATTRIBUTES: &str = "allow_mount <NULL> <NULL> --mount_setattr 0x0";
 
 /// An argument that is a number.
-fn n(number: i64) -> Vec<u8> {
+pub fn n(number: i64) -> Vec<u8> {
     number.to_string().into_bytes()
 }
 
 /// An argument that is a string or a structure.
-fn b(bytes: &[u8]) -> Vec<u8> {
+pub fn b(bytes: &[u8]) -> Vec<u8> {
     [b":", bytes].concat()
 }
 
-fn raw(number: libc::c_long, arguments: &[Vec<u8>]) -> Op {
+pub fn raw(number: libc::c_long, arguments: &[Vec<u8>]) -> Op {
     Op::Raw(number as u64, arguments.to_vec())
 }
 
+/// An argument that is what a call before has answered, of several in one child.
+pub fn answer(call: usize) -> Vec<u8> {
+    format!("${call}").into_bytes()
+}
+
+/// A system call among several.
+pub type Call = (libc::c_long, Vec<Vec<u8>>);
+
+/// The words of several system calls.
+pub fn calls(list: &[Call]) -> Vec<Vec<u8>> {
+    let words = list.iter().map(|(number, arguments)| {
+        let number = number.to_string().into_bytes();
+        [std::slice::from_ref(&number), arguments].concat()
+    });
+    words.collect::<Vec<_>>().join(&b";".to_vec())
+}
+
 /// The requests in a log but for those of being traced, which are about a stop signal for oneself, too.
-fn asked(log: &str) -> Vec<String> {
+pub fn asked(log: &str) -> Vec<String> {
     let mut found = requests(log);
     found.retain(|line| !TRACED.contains(&line.as_str()) && !line.starts_with("allow_signal 19 "));
     found
@@ -58,7 +75,7 @@ fn set_attributes_of_places(set: u32, clear: u32) -> Op {
 }
 
 /// A structure of so many bytes, zero but for the words at these offsets.
-fn structure(length: usize, words: &[(usize, u32)]) -> Vec<u8> {
+pub fn structure(length: usize, words: &[(usize, u32)]) -> Vec<u8> {
     let mut bytes = vec![0; length];
     for (offset, word) in words {
         for (place, byte) in bytes.iter_mut().skip(*offset).zip(word.to_ne_bytes()) {
@@ -93,6 +110,8 @@ fn capabilities(tap: &mut Tap, table: &mut Table) {
     let status = if cfg!(target_pointer_width = "64") { 40 } else { 20 };
     let timex = structure(208, &[(0, 0x10), (status, 0x40)]);
     let zone = structure(8, &[]);
+    // struct sched_attr: its size, the policy that there is, and a nice value.
+    let nice = structure(48, &[(0, 48), (16, 1)]);
     let tree = |flags| raw(libc::SYS_open_tree, &[n(libc::AT_FDCWD.into()), b(b"/tmp/m"), n(flags)]);
     for (name, capability, op) in [
         ("vhangup", "SYS_VHANGUP", raw(libc::SYS_vhangup, &[])),
@@ -100,6 +119,7 @@ fn capabilities(tap: &mut Tap, table: &mut Table) {
         ("adjtimex", "SYS_TIME", raw(libc::SYS_adjtimex, std::slice::from_ref(&timex))),
         ("clock_adjtime", "SYS_TIME", raw(libc::SYS_clock_adjtime, &[n(0), timex.clone()])),
         ("settimeofday of a zone", "SYS_TIME", raw(libc::SYS_settimeofday, &[n(0), zone])),
+        ("sched_setattr", "SYS_NICE", raw(libc::SYS_sched_setattr, &[n(0), nice, n(0)])),
         ("mount_setattr", "SYS_MOUNT", set_attributes_of_places(1, 0)),
         ("mount_setattr back", "SYS_MOUNT", set_attributes_of_places(0, 1)),
         ("open_tree of a copy", "SYS_MOUNT", tree(1)),
@@ -119,9 +139,19 @@ fn capabilities(tap: &mut Tap, table: &mut Table) {
         tap.same(&format!("{name}: one grant"), asked("grant_log"), vec![needed]);
         tap.same(&format!("{name}: no refusal"), asked("reject_log"), Vec::new());
     }
-    tap.same("open_tree of the place itself", table.enforced(&TRACED, &tree(0)), 0);
-    for log in ["grant_log", "reject_log"] {
-        tap.same(&format!("it needs nothing: {log}"), asked(log), Vec::new());
+    // struct sched_param, and a mask with the first processor.
+    let usual = structure(4, &[]);
+    let first = structure(8, &[(0, 1)]);
+    for (name, op) in [
+        ("open_tree of the place itself", tree(0)),
+        ("sched_setscheduler", raw(libc::SYS_sched_setscheduler, &[n(0), n(0), usual.clone()])),
+        ("sched_setparam", raw(libc::SYS_sched_setparam, &[n(0), usual])),
+        ("sched_setaffinity", raw(libc::SYS_sched_setaffinity, &[n(0), n(8), first])),
+    ] {
+        tap.same(name, table.enforced(&TRACED, &op), 0);
+        for log in ["grant_log", "reject_log"] {
+            tap.same(&format!("{name} needs nothing: {log}"), asked(log), Vec::new());
+        }
     }
 }
 

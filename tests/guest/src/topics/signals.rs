@@ -14,7 +14,7 @@ use super::table::{acls, drain, requests, with_subject, Table};
 const PROGRAM: &str = "/tmp/x/signals";
 const VICTIM: &str = "/tmp/x/victim";
 const OTHER: &str = "/tmp/x/victim2";
-const SIGUSR1: i32 = 10;
+pub const SIGUSR1: i32 = 10;
 /// The profile in which everything is learned.
 const LEARNS_ALL: u8 = 15;
 const SIGCONT: i32 = 18;
@@ -37,7 +37,7 @@ pub fn run(tap: &mut Tap) {
 }
 
 /// A process that holds SIGUSR1 back, so that it shows whether it got one.
-fn victim(tap: &mut Tap, program: &str) -> Option<Subject> {
+pub fn victim(tap: &mut Tap, program: &str) -> Option<Subject> {
     match Subject::start(program) {
         Ok(mut victim) => {
             tap.same("a receiver blocks the signal", victim.errno(&Op::Block(SIGUSR1)), 0);
@@ -52,12 +52,17 @@ fn victim(tap: &mut Tap, program: &str) -> Option<Subject> {
 
 /// Whether SIGUSR1 is waiting for it.
 fn pending(pid: u32) -> bool {
+    waits(pid, SIGUSR1)
+}
+
+/// Whether a signal is waiting for a process that holds it back.
+pub fn waits(pid: u32, signal: i32) -> bool {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let masks =
         text.lines().filter_map(|line| line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:")));
     masks
         .filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .any(|mask| mask >> (SIGUSR1 - 1) & 1 == 1)
+        .any(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 fn single(tap: &mut Tap, table: &mut Table) {

@@ -3,7 +3,7 @@
 
 use guest::kernel::{self, records, set_domain, write};
 use guest::op::Op;
-use guest::subject::EPERM;
+use guest::subject::{install, Subject, EPERM};
 use guest::tap::Tap;
 
 use super::exec::{delete_all, start};
@@ -11,6 +11,8 @@ use super::table::{acls, drain, requests};
 use super::{domain_of, fresh_work};
 
 const PROGRAM: &str = "/tmp/x/transit";
+/// Another program.
+const OTHER: &str = "/tmp/x/transitor";
 const ENOENT: i32 = 2;
 const ENOMEM: i32 = 12;
 const EINVAL: i32 = 22;
@@ -26,7 +28,10 @@ pub fn run(tap: &mut Tap) {
     forms(tap);
     modes(tap);
     copies(tap);
-    delete_all(PROGRAM);
+    descriptors(tap);
+    for program in [PROGRAM, OTHER] {
+        delete_all(program);
+    }
     drain();
 }
 
@@ -167,4 +172,50 @@ fn copies(tap: &mut Tap) {
     enforce(&next, &["allow_read /tmp/w/file"]);
     let read = Op::Open(b"/tmp/w/file".to_vec(), 0, 0);
     tap.same("its children are there", subject.errno(&Op::Fork(Box::new(read))), 0);
+}
+
+/// Only who has opened the file goes by it. From a stranger's descriptor a privileged program would go where the stranger likes.
+fn descriptors(tap: &mut Tap) {
+    install(OTHER);
+    let own = domain_of(OTHER);
+    set_domain(&own, 0, &[]);
+    let file = kernel::path(".transition");
+    // One that the driver has opened.
+    match Subject::start_with(OTHER, std::process::Stdio::from(kernel::open(".transition"))) {
+        Ok(mut subject) => {
+            let written = subject.errno(&Op::WriteStderr(b"lured\0".to_vec()));
+            tap.same("a descriptor of another process", written, EPERM);
+            tap.same("a descriptor of another process: the domain", subject.domain(), own.clone());
+            tap.same("its own descriptor", subject.errno(&go(b"own\0")), 0);
+            tap.same("its own descriptor: the domain", subject.domain(), format!("{own} //own"));
+        }
+        Err(e) => tap.check("the subject starts", false, || e.to_string()),
+    }
+    // One that the program before has opened.
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    let next = format!("{} {OTHER}", domain_of(PROGRAM));
+    let execute = Op::ExecWithStderr(file.clone().into(), OTHER.into());
+    tap.same("another program in the same process", subject.errno(&execute), 0);
+    let written = subject.errno(&Op::WriteStderr(b"lured\0".to_vec()));
+    tap.same("a descriptor of the program before", written, EPERM);
+    tap.same("a descriptor of the program before: the domain", subject.domain(), next.clone());
+    let execute = Op::ExecWithStderr(file.clone().into(), OTHER.into());
+    tap.same("the same program again", subject.errno(&execute), 0);
+    tap.same("a descriptor from before", subject.errno(&Op::WriteStderr(b"lured\0".to_vec())), EPERM);
+    tap.same("a descriptor from before: the domain", subject.domain(), format!("{next} {OTHER}"));
+    // Its own one in its threads and children.
+    let Some(mut subject) = start(tap, PROGRAM) else { return };
+    tap.same("the file is open", subject.errno(&Op::Hold(1, file.into(), 1, 0)), 0);
+    let write = |text: &str| Box::new(Op::FdWrite(1, format!("{text}\0").into_bytes()));
+    tap.same("a child with its parent's descriptor", subject.errno(&Op::Fork(write("child"))), EPERM);
+    tap.same("a thread with the process's descriptor", subject.errno(&Op::Thread(write("thread"))), 0);
+    tap.same("the others stay", subject.domain(), domain_of(PROGRAM));
+    tap.same("the opener", subject.errno(&write("opener")), 0);
+    tap.same("the opener: the domain", subject.domain(), format!("{} //opener", domain_of(PROGRAM)));
+    tap.same("again, from there", subject.errno(&write("again")), 0);
+    tap.same(
+        "again, from there: the domain",
+        subject.domain(),
+        format!("{} //opener //again", domain_of(PROGRAM)),
+    );
 }

@@ -3,16 +3,22 @@
 
 use std::fs;
 
-use guest::kernel::set_domain;
+use guest::kernel::{self, set_domain, write};
 use guest::op::Op;
 use guest::subject::{Subject, EPERM};
 use guest::tap::Tap;
 
 use super::domain_of;
+use super::exec::{delete_all, start};
 use super::table::{acls, drain, requests, with_subject, Table};
 
 const PROGRAM: &str = "/tmp/x/uring";
 const PEER: &str = "/tmp/x/uringpeer";
+/// Goes to another domain.
+const MOVER: &str = "/tmp/x/uringmover";
+/// Writes policy.
+const MANAGER: &str = "/tmp/x/uringmanager";
+const EOPNOTSUPP: i32 = 95;
 
 pub fn run(tap: &mut Tap) {
     tap.topic("uring");
@@ -21,7 +27,13 @@ pub fn run(tap: &mut Tap) {
         files(tap, table);
         network(tap, table);
     });
+    moved(tap);
+    interface(tap);
     guest::kernel::delete_domain(&domain_of(PEER));
+    for program in [MOVER, MANAGER] {
+        delete_all(program);
+    }
+    drain();
 }
 
 fn uring(op: &Op) -> Op {
@@ -138,4 +150,54 @@ fn network(tap: &mut Tap, table: &mut Table) {
         asked.iter().any(|line| line.starts_with("allow_network TCP accept 127.0.0.1 ")),
         || format!("{asked:?}"),
     );
+}
+
+/// Where a task has gone by `.transition`, what its ring does is judged, also by a worker that was there before.
+fn moved(tap: &mut Tap) {
+    // It is made by a worker, which waits for more to do afterwards.
+    let first = Box::new(Op::Open(b"/tmp/w/new".to_vec(), 0o1101, 0o600));
+    let between = Box::new(Op::Write(kernel::path(".transition").into(), b"moved\0".to_vec()));
+    let last = Box::new(Op::Open(b"/tmp/w/file".to_vec(), 0o1001, 0));
+    let next = format!("{} //moved", domain_of(MOVER));
+    for (name, op) in [
+        ("a ring", Op::UringAcross(first.clone(), between.clone(), last.clone())),
+        ("a ring with a thread", Op::UringPolled(first, between, last)),
+    ] {
+        for (lines, errno) in
+            [(&[][..], EPERM), (&["allow_write /tmp/w/file", "allow_truncate /tmp/w/file"], 0)]
+        {
+            super::fresh_work();
+            let Some(mut subject) = start(tap, MOVER) else { return };
+            set_domain(&next, 3, lines);
+            drain();
+            tap.same(&format!("{name} across .transition, with {lines:?}"), subject.errno(&op), errno);
+            let text = fs::read("/tmp/w/file").unwrap_or_default();
+            tap.same(&format!("{name}, with {lines:?}: the file is emptied"), text.is_empty(), errno == 0);
+            if errno != 0 {
+                let records = requests("reject_log");
+                tap.same(&format!("{name}: the record"), records, vec!["allow_write /tmp/w/file".to_owned()]);
+            }
+            tap.same(&format!("{name}: it was done before"), fs::exists("/tmp/w/new").unwrap_or(false), true);
+        }
+    }
+}
+
+/// What is written to Sekisho's own files acts on who writes: that is not a ring.
+fn interface(tap: &mut Tap) {
+    const LINE: &str = "number_group WRITTEN_BY_RING 7";
+    let put = |name: &str, text: &str| uring(&Op::Write(kernel::path(name).into(), text.into()));
+    write("manager", MANAGER);
+    if let Some(mut subject) = start(tap, MANAGER) {
+        let text = format!("{LINE}\n");
+        tap.same("a ring writes policy", subject.errno(&put("exception_policy", &text)), EOPNOTSUPP);
+        let there = |text: &str| text.lines().any(|line| line == LINE);
+        tap.same("it is not there", there(&kernel::read("exception_policy")), false);
+        let direct = Op::Write(kernel::path("exception_policy").into(), text.into());
+        tap.same("a system call writes it", subject.errno(&direct), 0);
+        tap.same("it is there", there(&kernel::read("exception_policy")), true);
+        write("exception_policy", &format!("delete {LINE}"));
+        tap.same("a ring writes to .transition", subject.errno(&put(".transition", "ring\0")), EOPNOTSUPP);
+        tap.same("nobody goes", subject.domain(), domain_of(MANAGER));
+    }
+    write("manager", &format!("delete {MANAGER}"));
 }
