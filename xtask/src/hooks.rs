@@ -15,7 +15,8 @@ use crate::{cache, kernel};
 /// Compares the table with the kernel's header and with the code.
 pub fn check() -> Result<()> {
     let project = cache::root_of_project();
-    let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let read =
+        |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
     let table = Table::read(&read(&project.join("SECURITY.md"))?)?;
     let header = defined(&read(&kernel::prepared_source()?.join("include/linux/lsm_hook_defs.h"))?);
     let code = registered(&read(&project.join("kmod/lsm/sys/hook_table.rs"))?);
@@ -35,17 +36,17 @@ fn defined(header: &str) -> BTreeSet<String> {
         .filter_map(|rest| rest.split(',').nth(2))
         .map(|name| name.trim().trim_end_matches(')').to_owned())
         // The header explains and defines the macro, too.
-        .filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'))
+        .filter(|name| {
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        })
         .collect()
 }
 
 /// The hooks in the list `hook_table!( ... )`.
 fn registered(code: &str) -> BTreeSet<String> {
-    let list = code.split("\nhook_table!(").nth(1).and_then(|rest| rest.split("\n);").next()).unwrap_or_default();
-    list.lines()
-        .filter_map(|line| line.split_once(" = "))
-        .map(|(hook, _)| hook.trim().to_owned())
-        .collect()
+    let list =
+        code.split("\nhook_table!(").nth(1).and_then(|rest| rest.split("\n);").next()).unwrap_or_default();
+    list.lines().filter_map(|line| line.split_once(" = ")).map(|(hook, _)| hook.trim().to_owned()).collect()
 }
 
 /// What SECURITY.md says.
@@ -61,10 +62,14 @@ impl Table {
             .nth(1)
             .and_then(|rest| rest.split("\n## ").next())
             .context("SECURITY.md has no section \"Hook by hook\"")?;
-        let (used, unused) =
-            section.split_once("| hook | not asked").context("SECURITY.md has no table of hooks that are not asked")?;
+        let (used, unused) = section
+            .split_once("| hook | not asked")
+            .context("SECURITY.md has no table of hooks that are not asked")?;
         let table = Table { used: names(used), unused: names(unused) };
-        ensure!(!table.used.is_empty() && !table.unused.is_empty(), "a table of hooks in SECURITY.md is empty");
+        ensure!(
+            !table.used.is_empty() && !table.unused.is_empty(),
+            "a table of hooks in SECURITY.md is empty"
+        );
         Ok(table)
     }
 
@@ -108,7 +113,8 @@ mod tests {
     use super::*;
 
     const HEADER: &str = "LSM_HOOK(int, 0, file_open, struct file *file)\nLSM_HOOK(void, LSM_RET_VOID, task_free,\n\t struct task_struct *task)\nLSM_HOOK(int, 0, bpf, int cmd)\n";
-    const CODE: &str = "x\nhook_table!(\n    file_open = file_open,\n    #[cfg(CONFIG_X)]\n    task_free = a::b,\n);\n";
+    const CODE: &str =
+        "x\nhook_table!(\n    file_open = file_open,\n    #[cfg(CONFIG_X)]\n    task_free = a::b,\n);\n";
     const TEXT: &str = "a\n## Hook by hook\n\n| hook | asked as |\n|---|---|\n| `file_open`, `task_free` | `allow_read` |\n\n| hook | not asked, because |\n|---|---|\n| `bpf` | no |\n\n## Next\n";
 
     fn differences(text: &str) -> Vec<String> {
@@ -124,9 +130,14 @@ mod tests {
     fn what_differs_is_told() {
         assert_eq!(differences(&TEXT.replace("`bpf`", "`bpf_map`")).len(), 2);
         assert_eq!(differences(&TEXT.replace("`bpf`", "`bpf`, `bpf`")), ["bpf stands there twice"]);
-        let moved = TEXT.replace("`file_open`, `task_free`", "`file_open`").replace("`bpf`", "`bpf`, `task_free`");
+        let moved =
+            TEXT.replace("`file_open`, `task_free`", "`file_open`").replace("`bpf`", "`bpf`, `task_free`");
         assert_eq!(differences(&moved), ["task_free is used, but not said to be"]);
-        let moved = TEXT.replace("`task_free`", "`task_free`, `bpf`").replace("| `bpf` | no |", "| `x` | no |");
-        assert_eq!(differences(&moved), ["x is no hook of this kernel", "bpf is said to be used, but is not"]);
+        let moved =
+            TEXT.replace("`task_free`", "`task_free`, `bpf`").replace("| `bpf` | no |", "| `x` | no |");
+        assert_eq!(
+            differences(&moved),
+            ["x is no hook of this kernel", "bpf is said to be used, but is not"]
+        );
     }
 }

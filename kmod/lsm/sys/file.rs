@@ -80,7 +80,8 @@ impl<'a> File<'a> {
     /// `area` is valid for `'a`, as long as which its file stays.
     pub(super) unsafe fn shared_by(area: *const b::vm_area_struct) -> Option<File<'a>> {
         // SAFETY: By the caller's promise.
-        NonNull::new(unsafe { shims::sekisho_shared_file(area.cast()) }.cast()).map(|file| File(file, PhantomData))
+        NonNull::new(unsafe { shims::sekisho_shared_file(area.cast()) }.cast())
+            .map(|file| File(file, PhantomData))
     }
 
     /// Whether it was made by O_TMPFILE, for which no other hook asks.

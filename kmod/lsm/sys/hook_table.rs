@@ -58,7 +58,12 @@ unsafe extern "C" fn file_ioctl_compat(raw: *mut b::file, command: c_uint, _argu
     errno(file::ioctl(&unsafe { File::from_raw(raw) }, command, Through::CompatIoctl))
 }
 
-unsafe extern "C" fn mmap_file(raw: *mut b::file, _asked: c_ulong, protection: c_ulong, flags: c_ulong) -> c_int {
+unsafe extern "C" fn mmap_file(
+    raw: *mut b::file,
+    _asked: c_ulong,
+    protection: c_ulong,
+    flags: c_ulong,
+) -> c_int {
     if raw.is_null() {
         return 0;
     }
@@ -66,7 +71,11 @@ unsafe extern "C" fn mmap_file(raw: *mut b::file, _asked: c_ulong, protection: c
     errno(file::map(&unsafe { File::from_raw(raw) }, protection as usize, flags as usize))
 }
 
-unsafe extern "C" fn file_mprotect(area: *mut b::vm_area_struct, _asked: c_ulong, protection: c_ulong) -> c_int {
+unsafe extern "C" fn file_mprotect(
+    area: *mut b::vm_area_struct,
+    _asked: c_ulong,
+    protection: c_ulong,
+) -> c_int {
     // SAFETY: See above.
     let shared = unsafe { File::shared_by(area) };
     shared.map_or(0, |file| errno(file::protect(&file, protection as usize)))
@@ -381,13 +390,8 @@ extern "C" {
     fn sekisho_kernel_read_file(file: *mut b::file, id: b::kernel_read_file_id, contents: bool) -> c_int;
     fn sekisho_sk_alloc_security(sk: *mut b::sock, family: c_int, priority: b::gfp_t) -> c_int;
     fn sekisho_file_release(file: *mut b::file);
-    fn sekisho_task_prctl(
-        option: c_int,
-        arg2: c_ulong,
-        arg3: c_ulong,
-        arg4: c_ulong,
-        arg5: c_ulong,
-    ) -> c_int;
+    fn sekisho_task_prctl(option: c_int, arg2: c_ulong, arg3: c_ulong, arg4: c_ulong, arg5: c_ulong)
+        -> c_int;
 }
 
 /// Called by the two hooks of task.c for what the kernel reads.

@@ -307,7 +307,11 @@ struct Judge<'a>(&'a dyn Fn(&Sock, &Packet<'_>) -> bool);
 ///
 /// `sk` and `skb` are valid, `judge` is what [`Sock::judge_queue`] gave.
 #[no_mangle]
-unsafe extern "C" fn sekisho_rs_judge_packet(sk: *mut b::sock, skb: *mut b::sk_buff, judge: *const c_void) -> bool {
+unsafe extern "C" fn sekisho_rs_judge_packet(
+    sk: *mut b::sock,
+    skb: *mut b::sk_buff,
+    judge: *const c_void,
+) -> bool {
     // SAFETY: By the caller's promise.
     let (sock, packet, judge) =
         unsafe { (Borrowed::from_sk(sk), Packet::from_raw(skb), &*judge.cast::<Judge<'_>>()) };
