@@ -162,3 +162,69 @@ fn unpack<F: Read + Seek>(
     }
     Ok(content)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Cursor, Write};
+    use zip::write::SimpleFileOptions;
+    use zip::ZipWriter;
+
+    /// The `zip` crate finds the entry by its number; whatever else it says has to be what our own walk saw.
+    #[test]
+    fn both_readers_have_to_agree_on_everything() {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in [(MANIFEST_ENTRY, "other"), (FRAGMENT_ENTRY, "text")] {
+            writer.start_file(name, SimpleFileOptions::default()).unwrap();
+            writer.write_all(content.as_bytes()).unwrap();
+        }
+        let mut file = writer.finish().unwrap();
+        let length = file.get_ref().len() as u64;
+        let directory = CentralDirectory::read(&mut file, length, &[FRAGMENT_ENTRY]).unwrap();
+        let entry = directory.get(FRAGMENT_ENTRY).unwrap();
+        let mut archive = ZipArchive::new(file).unwrap();
+        let mut with = |change: &dyn Fn(&mut Entry)| {
+            let mut entry = entry.clone();
+            change(&mut entry);
+            unpack(&mut archive, &entry, FRAGMENT_ENTRY)
+        };
+        assert_eq!(with(&|_| ()).unwrap(), b"text");
+        let changes: [&dyn Fn(&mut Entry); 6] = [
+            &|entry| entry.index = 0,
+            &|entry| entry.name.push(b'x'),
+            &|entry| entry.header += 1,
+            &|entry| entry.compressed += 1,
+            &|entry| entry.size += 1,
+            &|entry| entry.crc ^= 1,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let found = with(change);
+            assert!(matches!(found, Err(ApkError::Zip(ZipError::Mismatch(_)))), "{number}: {found:?}");
+        }
+        assert!(matches!(with(&|entry| entry.index = 2), Err(ApkError::Content { .. })));
+    }
+
+    #[test]
+    fn what_deflate_cannot_make_is_refused_before_it_is_unpacked() {
+        let mut file = Cursor::new(Vec::new());
+        let mut writer = ZipWriter::new(&mut file);
+        writer.start_file(FRAGMENT_ENTRY, SimpleFileOptions::default()).unwrap();
+        writer.finish().unwrap();
+        let length = file.get_ref().len() as u64;
+        let directory = CentralDirectory::read(&mut file, length, &[FRAGMENT_ENTRY]).unwrap();
+        let entry = directory.get(FRAGMENT_ENTRY).unwrap();
+        let check = |compressed: u64, size: u64| {
+            let mut entry = entry.clone();
+            (entry.compressed, entry.size) = (compressed, size);
+            check_size(&entry, FRAGMENT_ENTRY, MAX_FRAGMENT)
+        };
+        assert!(
+            check(2, 2 * MAX_RATIO).is_ok()
+                && check(0, 0).is_ok()
+                && check(MAX_FRAGMENT, MAX_FRAGMENT).is_ok()
+        );
+        assert!(matches!(check(2, 2 * MAX_RATIO + 1), Err(ApkError::Content { .. })));
+        assert!(matches!(check(0, 1), Err(ApkError::Content { .. })));
+        assert!(matches!(check(MAX_FRAGMENT, MAX_FRAGMENT + 1), Err(ApkError::TooLarge { .. })));
+    }
+}

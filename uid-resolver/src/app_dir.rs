@@ -129,4 +129,38 @@ mod tests {
         let apps = AppDir::scan(root.path()).unwrap();
         assert_eq!(apps.newest.keys().map(PackageName::as_str).collect::<Vec<_>>(), ["com.new", "com.old"]);
     }
+
+    /// Both are there while an update replaces one by the other.
+    #[test]
+    fn of_two_the_newer_one_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name).join("base.apk");
+        let write = |name: &str| {
+            fs::create_dir_all(root.path().join(name)).unwrap();
+            fs::write(at(name), name).unwrap();
+            let metadata = fs::metadata(at(name)).unwrap();
+            (metadata.ctime(), metadata.ctime_nsec())
+        };
+        let newest = |package: &str| {
+            let apps = AppDir::scan(root.path()).unwrap();
+            let package = PackageName::new(package.as_bytes()).unwrap();
+            let stamp = apps.get(&package).unwrap();
+            (stamp.path().to_owned(), stamp.clone())
+        };
+        for (package, old, new) in [("com.a", "com.a-1", "com.a-2"), ("com.b", "com.b-2", "com.b-1")] {
+            let first = write(old);
+            // The clock of file systems is slow.
+            while write(new) <= first {}
+            assert_eq!(newest(package).0, at(new));
+        }
+        // The same moment: the greater path, so that two sweeps agree.
+        write("com.c-1");
+        fs::create_dir(root.path().join("com.c-2")).unwrap();
+        fs::hard_link(at("com.c-1"), at("com.c-2")).unwrap();
+        let (path, stamp) = newest("com.c");
+        assert_eq!(path, at("com.c-2"));
+        assert_eq!(newest("com.c").1, stamp, "nothing changed");
+        fs::write(at("com.c-2"), "longer than before").unwrap();
+        assert_ne!(newest("com.c").1, stamp, "another size");
+    }
 }

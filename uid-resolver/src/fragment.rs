@@ -253,9 +253,7 @@ impl Fragment {
                 _ => Reason::NumberGroup(word),
             });
         }
-        for path in acl.path_words() {
-            check_path(path, &self.package)?;
-        }
+        // Without the condition a line is for everybody, which is worse than anything that its path may be.
         let condition = acl.condition().ok_or(Reason::NoUidTest)?;
         if condition.assignments() != [None; 3] {
             return Err(Reason::Syntax {
@@ -264,7 +262,11 @@ impl Fragment {
                 text: show(line),
             });
         }
-        used.insert(self.uid_group(condition.tests())?.as_str().to_owned());
+        let group = self.uid_group(condition.tests())?.as_str().to_owned();
+        for path in acl.path_words() {
+            check_path(path, &self.package)?;
+        }
+        used.insert(group);
         let mut printed = sekisho_core::mem::Vec::new();
         acl.print(&mut printed).map_err(|_| Reason::OutOfMemory)?;
         let rule = String::from_utf8_lossy(&printed).into_owned();
@@ -407,4 +409,35 @@ fn has_bad_escape(path: &[u8]) -> bool {
         rest = tail.get(1..).unwrap_or_default();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The core rejects most of these before; this is the second lock on the door.
+    #[test]
+    fn escapes_that_could_leave_the_directory() {
+        for bad in
+            ["/a\\057b", "\\056\\056", "/a\\012", "\\\\\\056", "\\*\\056", "\\1\\057", "\\457", "/\\001\\057"]
+        {
+            assert!(has_bad_escape(bad.as_bytes()), "{bad}");
+        }
+        for good in [
+            "",
+            "/a057",
+            "/a.b",
+            "\\",
+            "\\05",
+            "\\\\057",
+            "\\\\\\\\056",
+            "\\055",
+            "\\060",
+            "\\*057",
+            "\\058",
+            "\\08\\57",
+        ] {
+            assert!(!has_bad_escape(good.as_bytes()), "{good}");
+        }
+    }
 }

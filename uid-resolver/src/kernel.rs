@@ -114,16 +114,7 @@ impl PolicyPort for Securityfs {
     fn write(&self, file: PolicyFile, lines: &[String]) -> Result<(), KernelError> {
         let write = || {
             let mut open = OpenOptions::new().write(true).open(self.directory.join(file.name()))?;
-            let mut piece = String::with_capacity(WRITE_SIZE);
-            for line in lines {
-                if !piece.is_empty() && piece.len() + line.len() >= WRITE_SIZE {
-                    open.write_all(piece.as_bytes())?;
-                    piece.clear();
-                }
-                piece.push_str(line);
-                piece.push('\n');
-            }
-            open.write_all(piece.as_bytes())
+            pieces(lines).try_for_each(|piece| open.write_all(piece.as_bytes()))
         };
         write().map_err(|error| self.error(file, error))
     }
@@ -133,6 +124,20 @@ impl PolicyPort for Securityfs {
         let last = text.split(|&byte| byte == b'\n').rfind(|line| !line.is_empty())?;
         Some(String::from_utf8_lossy(last).into_owned())
     }
+}
+
+/// The lines with their ends, in as few pieces of at most [`WRITE_SIZE`] bytes as there can be; a longer line is a piece of its
+/// own.
+fn pieces(lines: &[String]) -> impl Iterator<Item = String> + '_ {
+    let mut rest = lines.iter().peekable();
+    std::iter::from_fn(move || {
+        let mut piece = format!("{}\n", rest.next()?);
+        while let Some(line) = rest.next_if(|line| piece.len() + line.len() < WRITE_SIZE) {
+            piece.push_str(line);
+            piece.push('\n');
+        }
+        Some(piece)
+    })
 }
 
 /// The text of both files, taken apart.
@@ -205,6 +210,23 @@ fn lines(text: &[u8]) -> impl Iterator<Item = String> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_piece_is_as_large_as_it_may_be() {
+        let cut = |lengths: &[usize]| -> Vec<usize> {
+            let lines: Vec<String> = lengths.iter().map(|length| "x".repeat(*length)).collect();
+            let pieces: Vec<String> = pieces(&lines).collect();
+            assert_eq!(pieces.concat(), lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+            pieces.iter().map(String::len).collect()
+        };
+        assert_eq!(cut(&[]), [0; 0]);
+        assert_eq!(cut(&[10, 20, 30]), [63]);
+        // 4096 bytes with both line ends, and one more.
+        assert_eq!(cut(&[4000, 94]), [4096]);
+        assert_eq!(cut(&[4000, 95]), [4001, 96]);
+        assert_eq!(cut(&[0; 4097]), [4096, 1]);
+        assert_eq!(cut(&[1, 9000, 1, 1]), [2, 9001, 4]);
+    }
 
     #[test]
     fn long_texts_are_written_in_whole_lines() {

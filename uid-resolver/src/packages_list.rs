@@ -257,6 +257,33 @@ mod tests {
         assert!(matches!(PackagesList::parse(&vec![b'\n'; (4 << 20) + 1]), Err(ListError::TooLarge)));
     }
 
+    /// A list that is cut off at the limit may be cut off at a line's end.
+    #[test]
+    fn a_list_is_read_whole_or_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("packages.list");
+        let line = format!("com.a 10001 {}\n", "0".repeat(51));
+        let full = line.repeat((4 << 20) / 64);
+        assert_eq!(full.len(), 4 << 20);
+        std::fs::write(&path, &full).unwrap();
+        assert!(PackagesList::read(&path).is_ok());
+        std::fs::write(&path, format!("{full}\n")).unwrap();
+        assert!(matches!(PackagesList::read(&path), Err(ListError::TooLarge)));
+    }
+
+    #[test]
+    fn links_and_fifos_are_no_lists() {
+        let root = tempfile::tempdir().unwrap();
+        let [list, link, fifo] = ["list", "link", "fifo"].map(|name| root.path().join(name));
+        std::fs::write(&list, "com.a 10001 0\n").unwrap();
+        assert!(PackagesList::read(&list).is_ok());
+        std::os::unix::fs::symlink(&list, &link).unwrap();
+        assert!(matches!(PackagesList::read(&link), Err(ListError::Io { .. })));
+        let mode = Mode::RUSR | Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert!(matches!(PackagesList::read(&fifo), Err(ListError::Empty)), "and nobody waits for a writer");
+    }
+
     #[test]
     fn uids_that_are_not_an_apps_are_refused() {
         for none in ["-1", "4294967295"] {

@@ -153,12 +153,14 @@ impl Store {
     }
 
     fn unlink(&self, path: &Path) -> Result<(), StateError> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other
-                .and_then(|()| self.handle.sync_all())
-                .map_err(|source| StateError { path: path.display().to_string(), source }),
-        }
+        let gone = match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // Nobody else has business here, and what stayed would stop every sweep.
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir_all(path),
+            other => other,
+        };
+        gone.and_then(|()| self.handle.sync_all())
+            .map_err(|source| StateError { path: path.display().to_string(), source })
     }
 
     /// Names in the directory, sorted; names that are no text are nobody's here.

@@ -22,10 +22,27 @@ use crate::journal::{Event, Journal};
 use crate::kernel::PolicyPort;
 use crate::sync::Resolver;
 
-/// First pause before something that failed is tried again; each further one is twice as long.
-pub const RETRY: Duration = Duration::from_secs(5);
-/// Longest pause: what fails for long must not wear out the flash memory.
-pub const MAX_RETRY: Duration = Duration::from_secs(600);
+/// How long something that failed is left alone before it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pauses {
+    /// The first pause; each further one is twice as long.
+    pub first: Duration,
+    /// The longest one.
+    pub longest: Duration,
+}
+
+/// Five seconds, and at most ten minutes: what fails for long must not wear out the flash memory.
+pub const PAUSES: Pauses = Pauses { first: Duration::from_secs(5), longest: Duration::from_secs(600) };
+
+impl Pauses {
+    /// The pause after one of `pause` that ended so. A change is something new to try, so it begins anew.
+    fn next(&self, pause: Duration, end: Wake) -> Duration {
+        match end {
+            Wake::TimedOut => pause.saturating_mul(2).min(self.longest),
+            Wake::Changed | Wake::DirectoryLost => self.first,
+        }
+    }
+}
 
 /// A watch of one file name in one directory.
 #[derive(Debug)]
@@ -109,29 +126,30 @@ impl Watcher {
     }
 }
 
-/// Sweeps at the start and at each change, for ever. What fails is told once and tried again,
-/// see [`RETRY`].
+/// Sweeps at the start and at each change, for ever. What fails is told once and tried again, see [`PAUSES`].
 pub fn run<P: PolicyPort>(resolver: &mut Resolver<P>, journal: &mut dyn Journal) -> ! {
     let list = resolver.config().packages_list.clone();
     let mut told = None;
     loop {
         let failure = match Watcher::new(&list) {
-            Ok(watcher) => sweep_until_lost(&watcher, resolver, journal, &mut told),
+            Ok(watcher) => sweep_until_lost(&watcher, resolver, journal, &mut told, PAUSES),
             Err(error) => error.to_string(),
         };
-        tell(&mut told, format!("{failure}; trying again every {} s", RETRY.as_secs()), journal);
-        std::thread::sleep(RETRY);
+        tell(&mut told, format!("{failure}; trying again every {} s", PAUSES.first.as_secs()), journal);
+        std::thread::sleep(PAUSES.first);
     }
 }
 
-/// Returns why the watcher is of no more use.
-fn sweep_until_lost<P: PolicyPort>(
+/// Sweeps at the start and at each change, until the watcher is of no more use; returns why. `told` is the failure that was
+/// told last and still holds.
+pub fn sweep_until_lost<P: PolicyPort>(
     watcher: &Watcher,
     resolver: &mut Resolver<P>,
     journal: &mut dyn Journal,
     told: &mut Option<String>,
+    pauses: Pauses,
 ) -> String {
-    let mut pause = RETRY;
+    let mut pause = pauses.first;
     loop {
         let failed = match resolver.sync(journal) {
             Ok(()) => {
@@ -144,11 +162,10 @@ fn sweep_until_lost<P: PolicyPort>(
             }
         };
         match watcher.wait(failed.then_some(pause)) {
-            Ok(Wake::Changed) => pause = RETRY,
-            Ok(Wake::TimedOut) => pause = pause.saturating_mul(2).min(MAX_RETRY),
             Ok(Wake::DirectoryLost) => {
                 return format!("{} is gone", directory_of(&resolver.config().packages_list).display());
             }
+            Ok(wake) => pause = pauses.next(pause, wake),
             Err(error) => return format!("the directory watch failed: {error}"),
         }
     }
@@ -165,5 +182,30 @@ fn directory_of(file: &Path) -> PathBuf {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_begin_anew_after_a_change() {
+        let seconds = |pauses: &[u64]| pauses.iter().copied().map(Duration::from_secs).collect::<Vec<_>>();
+        let mut found = vec![PAUSES.first];
+        for _ in 0..9 {
+            found.extend(found.last().map(|pause| PAUSES.next(*pause, Wake::TimedOut)));
+        }
+        assert_eq!(found, seconds(&[5, 10, 20, 40, 80, 160, 320, 600, 600, 600]));
+        assert_eq!(PAUSES.next(PAUSES.longest, Wake::Changed), PAUSES.first);
+    }
+
+    #[test]
+    fn a_list_is_in_the_directory_that_its_path_says() {
+        for (file, directory) in
+            [("/data/system/packages.list", "/data/system"), ("packages.list", "."), ("a/b", "a"), ("/", ".")]
+        {
+            assert_eq!(directory_of(Path::new(file)), Path::new(directory), "{file}");
+        }
     }
 }

@@ -109,7 +109,7 @@ fn encryption_zip64_and_disks() {
         patch(&mut bytes, CENTRAL, 46, "res/raw/x.bin", at, new);
         zip_error(&bytes)
     };
-    for flag in [1u16, 1 << 6, 1 << 13] {
+    for flag in [1u16, 1 << 5, 1 << 6, 1 << 13] {
         assert!(matches!(patched(8, &flag.to_le_bytes()), ZipError::Encrypted(_)));
     }
     for at in [20, 24, 42] {
@@ -142,6 +142,64 @@ fn local_headers_that_disagree() {
         let mut bytes = apk("com.app", Some("text"));
         patch(&mut bytes, LOCAL, 30, FRAGMENT_ENTRY, at, new);
         assert!(matches!(zip_error(&bytes), ZipError::Mismatch(_)), "{at}");
+    }
+}
+
+/// With bit 3 of the flags the local header may leave out the numbers that follow the data, and nothing else.
+#[test]
+fn data_descriptors() {
+    const DESCRIPTOR: u16 = 1 << 3;
+    let numbers = [14, 18, 22];
+    let with = |central: u16, local: u16, changes: &[(usize, [u8; 4])]| {
+        let mut bytes = apk("com.app", Some("text"));
+        patch(&mut bytes, CENTRAL, 46, FRAGMENT_ENTRY, 8, &central.to_le_bytes());
+        patch(&mut bytes, LOCAL, 30, FRAGMENT_ENTRY, 6, &local.to_le_bytes());
+        for (at, number) in changes {
+            patch(&mut bytes, LOCAL, 30, FRAGMENT_ENTRY, *at, number);
+        }
+        read(&bytes).map(|apk| apk.fragment)
+    };
+    let is_good =
+        |found: Result<Option<Vec<u8>>, ApkError>| found.is_ok_and(|text| text.as_deref() == Some(b"text"));
+    let is_mismatch = |found| matches!(found, Err(ApkError::Zip(ZipError::Mismatch(_))));
+    assert!(is_good(with(DESCRIPTOR, DESCRIPTOR, &numbers.map(|at| (at, [0; 4])))));
+    assert!(is_good(with(DESCRIPTOR, DESCRIPTOR, &[])));
+    for at in numbers {
+        assert!(is_good(with(DESCRIPTOR, DESCRIPTOR, &[(at, [0; 4])])), "{at}");
+        assert!(is_mismatch(with(DESCRIPTOR, DESCRIPTOR, &[(at, [9, 0, 0, 0])])), "{at}");
+        assert!(is_mismatch(with(0, 0, &[(at, [0; 4])])), "{at}");
+    }
+    // Only one of the headers says so.
+    assert!(is_mismatch(with(DESCRIPTOR, 0, &[])));
+    assert!(is_mismatch(with(0, DESCRIPTOR, &[])));
+    // What is forbidden is so in the local header too; how hard the packer tried is nobody's business.
+    for flag in [1, 1 << 5, 1 << 6, 1 << 13] {
+        assert!(is_mismatch(with(0, flag, &[])), "{flag}");
+    }
+    assert!(is_good(with(0, 1 << 1, &[])));
+}
+
+/// Padding and unknown fields are common; one field says zip64.
+#[test]
+fn extra_fields() {
+    let with = |extra: &[u8]| {
+        let mut bytes = apk("com.app", Some("text"));
+        let length = u16::try_from(extra.len()).unwrap();
+        patch(&mut bytes, CENTRAL, 46, "classes.dex", 30, &length.to_le_bytes());
+        let name = find(&bytes, b"classes.dex")[1];
+        bytes.splice(name + 11..name + 11, extra.iter().copied());
+        let end = find(&bytes, END)[0];
+        let size = u32::from_le_bytes(bytes[end + 12..end + 16].try_into().unwrap()) + u32::from(length);
+        bytes[end + 12..end + 16].copy_from_slice(&size.to_le_bytes());
+        read(&bytes).map(|apk| apk.fragment)
+    };
+    for zip64 in
+        [&[1u8, 0, 0, 0][..], &[1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0], &[0x99, 0x99, 2, 0, 7, 7, 1, 0, 0, 0]]
+    {
+        assert!(matches!(with(zip64), Err(ApkError::Zip(ZipError::Zip64))), "{zip64:?}");
+    }
+    for good in [&[][..], &[0x99, 0x99, 2, 0, 1, 0], &[0x35, 0xd9, 2, 0, 4, 0]] {
+        assert_eq!(with(good).unwrap().as_deref(), Some(&b"text"[..]), "{good:?}");
     }
 }
 
@@ -240,6 +298,22 @@ fn damaged_manifests() {
     assert!(matches!(package_name(&twice), Err(ManifestError::Malformed(_))));
     let without = chunk(3, 8, &whole[8 + pool_size..]);
     assert!(matches!(package_name(&without), Err(ManifestError::Malformed(_))));
+}
+
+/// A chunk's header is at least eight bytes of the chunk, and at most all of it.
+#[test]
+fn headers_of_chunks() {
+    let whole = Axml::new("com.app").bytes();
+    let pool_size = u32::from_le_bytes(whole[12..16].try_into().unwrap()) as usize;
+    let (pool, rest) = whole[8..].split_at(pool_size);
+    let with = |map: &[u8]| package_name(&chunk(3, 8, &[pool, map, rest].concat()));
+    for (header, body) in [(8, 0), (8, 4), (12, 4)] {
+        assert!(with(&chunk(0x0180, header, &vec![0; body])).is_ok(), "{header} {body}");
+    }
+    for (header, body) in [(0, 0), (7, 0), (7, 4), (9, 0), (13, 4)] {
+        let found = with(&chunk(0x0180, header, &vec![0; body]));
+        assert_eq!(found, Err(ManifestError::Malformed("a chunk is cut off")), "{header} {body}");
+    }
 }
 
 proptest! {

@@ -92,3 +92,29 @@ fn watch_waits_for_the_directory() {
     child.wait().unwrap();
     assert!(line.contains("cannot watch ") && line.contains("trying again"), "{line}");
 }
+
+#[test]
+fn watch_installs_what_comes() {
+    let root = tempfile::tempdir().unwrap();
+    for directory in ["kernel", "app/com.a-1"] {
+        fs::create_dir_all(root.path().join(directory)).unwrap();
+    }
+    for (file, text) in [
+        ("app/com.a-1/base.apk", apk("com.a", Some(&fragment("com.a", "G")))),
+        ("kernel/domain_policy", format!("{DOMAIN}\n").into_bytes()),
+        ("kernel/exception_policy", Vec::new()),
+        ("list", b"android 1000 0\n".to_vec()),
+        ("list.tmp", b"android 1000 0\ncom.a 10057 0\n".to_vec()),
+    ] {
+        fs::write(root.path().join(file), text).unwrap();
+    }
+    let mut child = program(root.path()).arg("watch").stderr(Stdio::piped()).spawn().unwrap();
+    fs::rename(root.path().join("list.tmp"), root.path().join("list")).unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(line, "sekisho-uid-resolver: accept com.a: uid=10057 groups=G rules=1\n");
+    assert!(root.path().join("state/com.a.fragment").exists());
+}

@@ -125,6 +125,8 @@ fn conditions() {
     assert!(with("if task.state[0]=1 task.uid=@H task.pid!=1").is_ok());
     assert!(with("if task.uid=@G task.type=execute_handler").is_ok());
     assert_eq!(with(""), Err(Reason::NoUidTest));
+    // It is told before what is wrong with the path: such a line would be for everybody.
+    assert_eq!(parse("number_group G\nallow_read /etc/passwd\n"), Err(Reason::NoUidTest));
     assert_eq!(with("if task.pid=1"), Err(Reason::NoUidTest));
     assert_eq!(with("if task.uid=@OTHER"), Err(Reason::UndeclaredGroup("OTHER".into())));
     assert_eq!(with("if task.uid=@G task.uid=@H"), Err(Reason::SecondUidTest));
@@ -234,8 +236,20 @@ fn bytes_and_sizes() {
     assert_eq!(parse(&long(MAX_NAME + 1)), Err(Reason::LineTooLong));
     let kib = format!("{}\n", " ".repeat(1023));
     assert_eq!(parse(&kib.repeat(17)), Err(Reason::TooLarge));
-    let groups: String = (0..17).map(|number| format!("number_group G{number}\n")).collect();
-    assert_eq!(parse(&groups), Err(Reason::TooManyGroups));
+    // Exactly 16 KiB, without the last line's end and with it, and one byte more.
+    let mut full = format!("{}number_group G\n{one}", kib.repeat(15));
+    full.push_str(&" ".repeat((16 << 10) - full.len()));
+    assert!(parse(&full).is_ok() && parse(&format!("{full}\n")).is_ok(), "{:?}", parse(&full));
+    assert_eq!(parse(&format!("{full} ")), Err(Reason::TooLarge));
+    assert_eq!(parse(&format!("{full}\n\n")), Err(Reason::TooLarge));
+    let groups = |count: u32| {
+        let both = |number| {
+            format!("number_group G{number}\nallow_read /data/data/com.app/a if task.uid=@G{number}\n")
+        };
+        parse(&(0..count).map(both).collect::<String>()).map(|fragment| fragment.groups().len())
+    };
+    assert_eq!(groups(16), Ok(16));
+    assert_eq!(groups(17), Err(Reason::TooManyGroups));
 }
 
 /// Longest file name in the directory that fits into a line of 1024 bytes.

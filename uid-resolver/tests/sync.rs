@@ -8,7 +8,10 @@ mod support;
 use std::io::ErrorKind;
 
 use sekisho_uid_resolver::error::Error;
+use sekisho_uid_resolver::fragment::Fragment;
 use sekisho_uid_resolver::kernel::{KernelError, PolicyFile};
+use sekisho_uid_resolver::loader::Loader;
+use sekisho_uid_resolver::package::{AppUid, PackageName};
 use support::apk::{apk, fragment, zip, Axml};
 use support::device::Device;
 use support::kernel::DOMAIN;
@@ -341,6 +344,88 @@ fn the_device_s_groups_are_nobody_s() {
         let events = device.sync();
         assert!(events[0].contains("belongs to the device's policy"), "{lines:?} {events:?}");
         assert_eq!(device.kernel.text(), before);
+        assert_eq!(device.state(), [""; 0]);
+    }
+}
+
+/// The device's owner may take a group at any time: what the app had goes, and what the owner wrote stays.
+#[test]
+fn a_group_that_the_device_takes_over_is_lost() {
+    let cases: [(PolicyFile, &[&str]); 4] = [
+        (PolicyFile::Exception, &["path_group A_READERS /x"]),
+        (PolicyFile::Domain, &[DOMAIN, "allow_read /vendor/x if task.uid=@A_READERS"]),
+        (PolicyFile::Domain, &["<kernel>", "allow_create /x @A_READERS"]),
+        (PolicyFile::Domain, &["<kernel> /sbin/x", "allow_read @A_READERS if task.uid=0"]),
+    ];
+    for (file, lines) in cases {
+        let empty = Device::new();
+        empty.kernel.owner_writes(file, lines);
+        let mut device = with_a();
+        device.kernel.owner_writes(file, lines);
+        device.restart();
+        let events = device.sync();
+        assert!(events[0].contains("belongs to the device's policy"), "{lines:?} {events:?}");
+        assert!(!device.kernel.may_read(10057, FILE_A));
+        assert_eq!(device.kernel.text(), empty.kernel.text());
+        assert_eq!(device.state(), [""; 0]);
+    }
+}
+
+/// A group whose rule is not there is not the package's, also when another rule of the same package is.
+#[test]
+fn only_the_numbers_beside_own_rules_are_taken_out() {
+    let package = PackageName::new(b"com.a").unwrap();
+    let text = "number_group G1\nnumber_group G2\n\
+        allow_read /data/data/com.a/x if task.uid=@G1\nallow_read /data/data/com.a/y if task.uid=@G2\n";
+    let fragment = Fragment::parse(&package, text.as_bytes()).unwrap();
+    let device = Device::new();
+    device.kernel.owner_writes(PolicyFile::Domain, &[DOMAIN, &fragment.rules()[0]]);
+    device.kernel.owner_writes(
+        PolicyFile::Exception,
+        &["number_group G1 10057", "number_group G1 10058", "number_group G2 10057"],
+    );
+    let loader = Loader::new(&device.kernel, DOMAIN);
+    let numbers = || -> Vec<String> {
+        let policy = loader.policy().unwrap();
+        policy.exceptions().map(str::to_owned).collect()
+    };
+    loader.keep_number(&fragment, AppUid::new(10058)).unwrap();
+    assert_eq!(numbers(), ["number_group G1 10058", "number_group G2 10057"]);
+    loader.unload(&fragment).unwrap();
+    assert_eq!(numbers(), ["number_group G2 10057"]);
+    assert!(!device.kernel.text().contains("com.a"));
+}
+
+/// A line that cannot be read is told when it comes, not at each sweep, and again when it comes back.
+#[test]
+fn malformed_lines_are_told_once() {
+    let mut device = with_a();
+    let good = device.list_text();
+    let bad = format!("{good}nodot 10100 0\n");
+    let note = ["note: packages.list line 3: 'nodot' is no package name, ignored"];
+    for (list, told) in [(&bad, &note[..]), (&bad, &[]), (&good, &[]), (&bad, &note), (&bad, &[])] {
+        device.write_raw_list(list.as_bytes());
+        assert_eq!(device.sync(), *told);
+    }
+    device.write_raw_list(format!("{bad}\n").as_bytes());
+    assert_eq!(device.sync(), ["note: packages.list line 4: no UID field in '', ignored"]);
+}
+
+/// What somebody takes out by hand comes back, and that is told as often as it happens.
+#[test]
+fn what_got_lost_comes_back() {
+    let mut device = with_a();
+    let number = "delete number_group A_READERS 10057";
+    let rule = "delete allow_read /data/data/com.a/\\* if task.uid=@A_READERS";
+    for with_rule in [false, false, true, true] {
+        device.kernel.owner_writes(PolicyFile::Exception, &[number]);
+        if with_rule {
+            device.kernel.owner_writes(PolicyFile::Domain, &[DOMAIN, rule]);
+        }
+        assert!(!device.kernel.may_read(10057, FILE_A));
+        assert_eq!(device.sync(), ["accept com.a: uid=10057 groups=A_READERS rules=1"]);
+        assert!(device.kernel.may_read(10057, FILE_A));
+        assert_eq!(device.sync(), [""; 0]);
     }
 }
 
@@ -415,7 +500,7 @@ fn one_shot_commands() {
     assert!(done.unwrap());
     assert_eq!(events, ["accept com.a: uid=10057 groups=A_READERS rules=1"]);
     // A refused APK changes nothing, and one that is not in the list is refused.
-    let before = device.kernel.text();
+    let installed = device.kernel.text();
     for (package, fragment, words) in [
         ("com.a", Some("allow_read /x\n".to_owned()), "no 'if task.uid"),
         ("com.gone", Some(fragment("com.gone", "G")), "packages.list does not have it"),
@@ -424,15 +509,33 @@ fn one_shot_commands() {
         std::fs::write(&other, apk(package, fragment.as_deref())).unwrap();
         let (done, events) = device.install_apk(&other);
         assert!(!done.unwrap());
-        assert!(events[0].starts_with(&format!("refuse {package}: ")), "{events:?} {words}");
+        assert!(events[0].starts_with(&format!("refuse {package}: ")), "{events:?}");
+        assert!(events.len() == 1 && events[0].contains(words), "{events:?}");
     }
+    assert_eq!(device.kernel.text(), installed);
+    // A new version without a fragment gives up what the old one had; one that never had any changes nothing.
+    for (text, told) in [
+        (None, "remove com.a: its APK no longer has a fragment"),
+        (None, "note: com.a has no fragment, nothing to do"),
+        (Some(fragment("com.a", "A_READERS")), "accept com.a: uid=10057 groups=A_READERS rules=1"),
+    ] {
+        let path = device.install("com.a", 10057, text.as_deref());
+        let (done, events) = device.install_apk(&path);
+        assert!(done.unwrap());
+        assert_eq!(events, [told]);
+        assert_eq!(device.kernel.may_read(10057, FILE_A), text.is_some());
+    }
+    let before = device.kernel.text();
     std::fs::write(device.path("bad.apk"), b"no zip").unwrap();
     let (done, events) = device.install_apk(&device.path("bad.apk"));
     assert!(!done.unwrap() && events[0].contains("bad.apk"), "{events:?}");
     assert_eq!(device.kernel.text(), before);
-    let package = sekisho_uid_resolver::package::PackageName::new(b"com.a").unwrap();
-    assert!(device.resolver.remove(&package, &mut Vec::new()).unwrap());
-    assert!(!device.resolver.remove(&package, &mut Vec::new()).unwrap());
+    let package = PackageName::new(b"com.a").unwrap();
+    let mut events = Vec::new();
+    assert!(device.resolver.remove(&package, &mut events).unwrap());
+    assert!(!device.resolver.remove(&package, &mut events).unwrap());
+    let events: Vec<String> = events.iter().map(ToString::to_string).collect();
+    assert_eq!(events, ["remove com.a: as asked"]);
     assert!(!device.kernel.text().contains("A_READERS"));
     assert_eq!(device.state(), [""; 0]);
 }
