@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::chunks::{chunks, CHUNK};
 use crate::failure::{one_line, Failure};
@@ -28,17 +28,61 @@ pub struct Loaded {
     pub already_active: bool,
 }
 
+/// The files of the running kernel. The one implementation here is the directory that the kernel provides; tests put the policy
+/// core itself behind the trait.
+pub trait Kernel {
+    /// The whole text of a file.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+
+    /// Opens a file; each write into the result is one write of the file.
+    ///
+    /// # Errors
+    /// The system's.
+    fn open(&self, name: &str) -> io::Result<impl Write>;
+
+    /// What messages call a file.
+    fn path(&self, name: &str) -> PathBuf;
+}
+
+/// A directory of the kernel, normally `/sys/kernel/security/sekisho`.
+#[derive(Debug)]
+pub struct Directory(PathBuf);
+
+impl Kernel for Directory {
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        fs::read(self.path(name))
+    }
+
+    fn open(&self, name: &str) -> io::Result<impl Write> {
+        fs::OpenOptions::new().write(true).open(self.path(name))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
 /// The running kernel's interface and the directory that is loaded into it.
 #[derive(Debug)]
-pub struct Loader {
-    kernel: PathBuf,
+pub struct Loader<K> {
+    kernel: K,
     policy: PathBuf,
 }
 
-impl Loader {
+impl Loader<Directory> {
     /// `kernel` is normally `/sys/kernel/security/sekisho`.
     pub fn new(kernel: impl Into<PathBuf>, policy: impl Into<PathBuf>) -> Self {
-        Self { kernel: kernel.into(), policy: policy.into() }
+        Loader::with_kernel(Directory(kernel.into()), policy)
+    }
+}
+
+impl<K: Kernel> Loader<K> {
+    /// Loads into `kernel`, wherever that is.
+    pub fn with_kernel(kernel: K, policy: impl Into<PathBuf>) -> Self {
+        Self { kernel, policy: policy.into() }
     }
 
     /// Loads and activates. `say` gets each line for the console that is no failure.
@@ -83,10 +127,9 @@ impl Loader {
                 "put the policy there or name its directory with sekisho.policy= on the kernel command line",
             )),
         };
-        let target = self.kernel.join(name);
-        self.write(&target, &text).map_err(|e| {
+        self.write(name, &text).map_err(|e| {
             Failure::new(
-                format!("cannot load {} into {}", source.display(), target.display()),
+                format!("cannot load {} into {}", source.display(), self.kernel.path(name).display()),
                 e,
                 "check that nothing else writes policy and that there is enough memory",
             )
@@ -95,8 +138,8 @@ impl Loader {
     }
 
     /// Writes whole lines at a time; a file without a final newline gets one, as the last line would be lost otherwise.
-    fn write(&self, target: &Path, text: &[u8]) -> io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).open(target)?;
+    fn write(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let mut file = self.kernel.open(name)?;
         for piece in chunks(text, CHUNK) {
             if piece.ends_with(b"\n") {
                 file.write_all(piece)?;
@@ -108,14 +151,17 @@ impl Loader {
     }
 
     fn activate(&self) -> Result<(), Failure> {
-        let target = self.kernel.join("activate");
-        let result = self.write(&target, b"1\n");
+        let result = self.write("activate", b"1\n");
         let active = self.read("activate")?;
         match result {
             Ok(()) if active.trim() == "1" => Ok(()),
             Ok(()) => Err(Failure::new(
                 "the policy was loaded but is not active",
-                format!("{} reads {:?} after 1 was written to it", target.display(), active.trim()),
+                format!(
+                    "{} reads {:?} after 1 was written to it",
+                    self.kernel.path("activate").display(),
+                    active.trim()
+                ),
                 "compare the versions of sekisho-init and the kernel",
             )),
             Err(e) => {
@@ -137,7 +183,7 @@ impl Loader {
             .and_then(|value| value.trim().parse().ok())
             .ok_or_else(|| {
                 Failure::new(
-                    format!("no line rejected_lines in {}", self.kernel.join("stat").display()),
+                    format!("no line rejected_lines in {}", self.kernel.path("stat").display()),
                     "it is needed to see whether the kernel took every policy line",
                     "compare the versions of sekisho-init and the kernel",
                 )
@@ -159,10 +205,9 @@ impl Loader {
     }
 
     fn read(&self, name: &str) -> Result<String, Failure> {
-        let path = self.kernel.join(name);
-        fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(|e| {
+        self.kernel.read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(|e| {
             Failure::new(
-                format!("cannot read {}", path.display()),
+                format!("cannot read {}", self.kernel.path(name).display()),
                 e,
                 "boot a kernel with CONFIG_SECURITY_SEKISHO=y and with sekisho in CONFIG_LSM or lsm=",
             )

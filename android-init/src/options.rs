@@ -67,6 +67,32 @@ mod tests {
     }
 
     #[test]
+    fn each_option_by_itself() {
+        let with = |change: &dyn Fn(&mut Options)| {
+            let mut options = Options::default();
+            change(&mut options);
+            options
+        };
+        let parse = |word: &str| Options::parse(&format!("quiet {word} root=/dev/sekisho.policy=/x\n"));
+        assert_eq!(Options::default().policy, PathBuf::from("/vendor/etc/sekisho"));
+        assert_eq!(Options::default().init, PathBuf::from("/sbin/init"));
+        assert_eq!(Options::default().on_failure, OnFailure::Halt);
+        assert_eq!(parse("sekisho.policy=/a=b"), with(&|options| options.policy = "/a=b".into()));
+        assert_eq!(parse("sekisho.init=/bin/x"), with(&|options| options.init = "/bin/x".into()));
+        assert_eq!(parse("sekisho.on_failure=halt"), Options::default());
+        assert_eq!(
+            parse("sekisho.on_failure=continue"),
+            with(&|options| options.on_failure = OnFailure::Continue)
+        );
+        assert_eq!(parse("sekisho.on_failure=continue sekisho.on_failure=halt"), Options::default());
+        for word in
+            ["sekisho.init=bin/x", "sekisho.policy=", "sekisho.on_failure=Halt", "sekisho.", "sekisho.policy"]
+        {
+            assert_eq!(parse(word), with(&|options| options.unknown.push(word.to_owned())), "{word}");
+        }
+    }
+
+    #[test]
     fn last_option_wins_and_unknown_ones_are_kept() {
         let options = Options::parse(
             "sekisho.policy=/a sekisho.init=/bin/x sekisho.policy=/b sekisho.on_failure=continue sekisho.on_failure=perhaps \
