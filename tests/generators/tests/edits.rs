@@ -33,6 +33,18 @@ fn written(lines: &[String], step: usize) -> (Policy, Vec<String>) {
     (policy, accepted)
 }
 
+/// If all lines were refused, everything below would hold.
+#[test]
+fn most_lines_are_accepted() {
+    let (mut made, mut accepted) = (0, 0);
+    for seed in 0..SEEDS {
+        let lines = lines(&mut Choices::seeded(seed));
+        made += lines.len();
+        accepted += written(&lines, lines.len()).1.len();
+    }
+    assert!(accepted * 4 >= made * 3, "{accepted} of {made}");
+}
+
 #[test]
 fn one_transaction_is_as_good_as_many() {
     for seed in 0..SEEDS {
