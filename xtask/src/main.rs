@@ -21,6 +21,7 @@ mod hooks;
 mod image;
 mod kernel;
 mod kernel_bench;
+mod mutants;
 mod objects;
 mod qemu;
 mod shell;
@@ -107,6 +108,21 @@ enum Verb {
     },
     /// Tells which share of the core's lines the host tests reach; fails below 95 %.
     Coverage,
+    /// Changes the code in small places and tells what no test notices; fails if it is more than 10 % (of the core 5 %).
+    Mutants {
+        /// Whose code; default: all of them.
+        #[arg(value_name = "CRATE")]
+        subject: Option<mutants::Subject>,
+        /// How many mutants of each crate.
+        #[arg(long, default_value_t = 60)]
+        sample: usize,
+        /// Where the pseudo-random sequence begins that draws them.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// All mutants: hours for the core.
+        #[arg(long, conflicts_with_all = ["sample", "seed"])]
+        all: bool,
+    },
     /// Measures something.
     Bench {
         #[command(subcommand)]
@@ -128,6 +144,11 @@ fn main() -> Result<()> {
         Verb::Differential { count, seed, jobs } => differential::run(count, seed, jobs)?,
         Verb::Fuzz { target, minutes } => fuzz::run(target, minutes)?,
         Verb::Coverage => coverage::run()?,
+        Verb::Mutants { subject, sample, seed, all } => {
+            let choice =
+                if all { mutants::Choice::All } else { mutants::Choice::Sample { count: sample, seed } };
+            mutants::run(subject, choice)?;
+        }
         Verb::Bench { what } => bench::run(what)?,
         Verb::Demo => demo::run(Arch::Arm, Variant::Small)?,
     }

@@ -16,6 +16,8 @@ const LINUX_ARCHIVE: &str = "/usr/src/linux-source-6.12.tar.xz";
 const BINDGEN: &str = "0.73.2";
 /// The builder of fuzz targets that was tried with Debian's compiler.
 const CARGO_FUZZ: &str = "0.13.2";
+/// The maker of mutants that was tried with Debian's compiler.
+const CARGO_MUTANTS: &str = "27.1.0";
 /// LLVM's version, the suffix of Debian's program names.
 pub const LLVM: &str = "19";
 /// The compiler for the kernel and for devices: Debian's, which comes with the library sources.
@@ -48,6 +50,11 @@ pub fn bindgen() -> Result<PathBuf> {
 /// The folder with cargo-fuzz; builds it once for the cache.
 pub fn cargo_fuzz() -> Result<PathBuf> {
     installed("cargo-fuzz", "cargo-fuzz", CARGO_FUZZ)
+}
+
+/// The folder with cargo-mutants; builds it once for the cache.
+pub fn cargo_mutants() -> Result<PathBuf> {
+    installed("cargo-mutants", "cargo-mutants", CARGO_MUTANTS)
 }
 
 /// The folder with a program from a crate on crates.io.
