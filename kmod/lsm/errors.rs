@@ -53,7 +53,8 @@ pub(crate) fn rejected(file: &[u8], line: u32, column: u32, reason: &str, text: 
     note(file, line, column, reason.as_bytes(), text);
 }
 
-fn note(file: &[u8], line: u32, column: u32, reason: &[u8], text: &[u8]) {
+/// The same with a reason that was put together.
+pub(crate) fn note(file: &[u8], line: u32, column: u32, reason: &[u8], text: &[u8]) {
     stats::REJECTED_LINES.add();
     let mut entry = Vec::new();
     // Without memory the line is lost, but it has been counted.

@@ -26,6 +26,11 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
     let mut edit = writer.edit()?;
     match edit.activate() {
         Ok(()) => writer.publish(edit),
-        Err(error) => refuse(error.message()),
+        Err(error) => {
+            let mut reason = Vec::new();
+            error.print(edit.policy(), &mut reason)?;
+            errors::note(file.file.title(), 1, 1, &reason, bytes);
+            Err(Errno::Inval)
+        }
     }
 }

@@ -14,7 +14,11 @@ fn number(choices: &mut Choices<'_>) -> String {
         0 => choices.pick(&["@N", "@M"]).into(),
         1 => format!("{}-{}", choices.below(6), choices.below(9)),
         2 => format!("0{}", choices.below(8)),
-        3 => format!("0x{:x}", choices.below(8)),
+        // As the flags of a mount, with and without the one that is ignored.
+        3 => match choices.below(16) {
+            flags @ 8.. => format!("0x{:x}", flags - 8 + 0x8000),
+            flags => format!("0x{flags:x}"),
+        },
         _ => choices.below(8).to_string(),
     }
 }

@@ -90,7 +90,11 @@ pub fn request<'a>(choices: &mut Choices<'_>, subject: &'a Subject) -> Request<'
             compare_device: choices.one_in(2),
             dir: name(1),
             kind: Name::new(choices.pick(&[&b"ext3"[..], b"--bind"])).unwrap(),
-            flags: value(choices),
+            // With and without the flag that is ignored.
+            flags: Number::hexadecimal(match choices.below(18) {
+                flags @ 9.. => flags - 9 + 0x8000,
+                flags => flags,
+            }),
         },
         Operation::Env => {
             let variables = [&b"PATH"[..], b"LC_ALL", b"LC_"];

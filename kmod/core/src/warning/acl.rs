@@ -47,6 +47,7 @@ pub(super) fn look(line: &AclLine<'_>, visit: &mut Visit<'_>) {
 }
 
 /// The paths of a line, each in its role.
+#[inline(never)]
 fn paths(words: &mut Words<'_>, line: &AclLine<'_>, visit: &mut Visit<'_>) {
     let roles = roles(line);
     let given = args::paths(line.args());

@@ -117,6 +117,7 @@ fn most(fact: Keyword) -> Option<u64> {
 }
 
 /// Whether no fact makes the test true, whatever the others say.
+#[inline(never)]
 fn is_impossible(test: &TestLine<'_>) -> bool {
     if let Some((fact, range)) = numbers(test) {
         let handler = NumberRange::single(Number::decimal(HANDLER));
@@ -138,6 +139,7 @@ fn is_impossible(test: &TestLine<'_>) -> bool {
 }
 
 /// Whether both tests are never true together.
+#[inline(never)]
 fn contradict(this: &TestLine<'_>, that: &TestLine<'_>) -> bool {
     if this.left == that.left && this.right == that.right {
         return this.negated != that.negated;
@@ -190,6 +192,7 @@ fn texts_contradict(this: &TestLine<'_>, that: &TestLine<'_>) -> bool {
 }
 
 /// What is odd in the sides of a test, which is `word`.
+#[inline(never)]
 fn look_at_test(column: u32, word: &[u8], test: &TestLine<'_>, visit: &mut Visit<'_>) {
     let role = match test.left {
         Operand::Realpath => Role::Realpath,

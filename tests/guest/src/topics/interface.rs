@@ -105,6 +105,8 @@ pub fn run(tap: &mut Tap) {
     read_back(tap);
     order(tap);
     wrong(tap);
+    bytes(tap);
+    comments(tap);
     pieces(tap);
 }
 
@@ -345,6 +347,60 @@ fn wrong(tap: &mut Tap) {
         vec!["use_profile 0".into(), "allow_read /good".into()],
     );
     write("domain_policy", &format!("delete {name}"));
+}
+
+/// A byte that no line may have is told with what to write, and does not make a name shorter, in each file that takes lines.
+fn bytes(tap: &mut Tap) {
+    let name = "<kernel> /tmp/x/bytes";
+    write("domain_policy", name);
+    let files = ["domain_policy", "exception_policy", "profile", "manager", ".domain_status"];
+    let before = files.map(read);
+    for (file, line, column) in [
+        ("domain_policy", "<kernel> /tmp/x/bytes/\u{e9}".to_owned(), 23),
+        ("domain_policy", "select domain=<kernel> /tmp/x/bytes\u{e9}".to_owned(), 36),
+        ("exception_policy", "allow_read /srv/caf\u{e9}".to_owned(), 20),
+        ("profile", "9-CONFIG={ mode=learning \u{e9}}".to_owned(), 26),
+        ("manager", "/usr/bin/gestor\u{e9}".to_owned(), 16),
+        (".domain_status", format!("1 {name}\u{e9}"), 24),
+        ("meminfo", "Policy: 100\u{e9}".to_owned(), 12),
+    ] {
+        let rejected = stat("rejected_lines");
+        let written = try_write(file, format!("{line}\n").as_bytes());
+        tap.check(&format!("{file} {line:?}: the write itself works"), written.is_ok(), || {
+            format!("{written:?}")
+        });
+        tap.same(&format!("{file} {line:?}: one line rejected"), stat("rejected_lines") - rejected, 1);
+        let start = format!("{file}:1:{column}: byte 0xC3; write it as \\303: ");
+        let error = last_error();
+        tap.check(&format!("{file} {line:?}: the place"), error.starts_with(&start), || {
+            format!("expected {start}\nhappened {error}")
+        });
+    }
+    let rejected =
+        kernel::offer("domain_policy", &format!("{name}\nallow_read /srv/caf\u{e9}\nallow_read /\u{1b}[1m"));
+    tap.same("two lines of a domain rejected", rejected, 2);
+    tap.contains(
+        "a control character is told",
+        &last_error(),
+        ":3:13: byte 0x1B; write it as \\033: allow_read /\\033[1m",
+    );
+    tap.same("none of them changed anything", files.map(read), before);
+    write("domain_policy", &format!("delete {name}"));
+}
+
+/// A comment is no line, in each file that takes lines of policy.
+fn comments(tap: &mut Tap) {
+    let files = ["domain_policy", "exception_policy", "profile", "manager", ".domain_status"];
+    let before = files.map(read);
+    for file in files.into_iter().chain(["meminfo"]) {
+        write(file, "# a comment\n  #another, with \u{e9}\n#");
+    }
+    write(
+        "transaction",
+        "# first\nbegin\n# second\nfile exception_policy\n# third\n#fourth \u{e9}\ncommit\n# last",
+    );
+    write("transaction", "forget");
+    tap.same("comments change nothing", files.map(read), before);
 }
 
 /// A line may come in pieces, and a last line without its end is dropped (reference 10.1).
