@@ -124,10 +124,12 @@ fn is_impossible(test: &TestLine<'_>) -> bool {
         let zero = NumberRange::single(Number::decimal(0));
         let never =
             fact == Keyword::Task(TaskField::Type) && !range.overlaps(&handler) && !range.overlaps(&zero);
+        let most = most(fact).unwrap_or(u64::MAX);
+        if test.negated {
+            return range.min.value == 0 && range.max.value >= most;
+        }
         // An empty range has a warning of its own.
-        return !test.negated
-            && !range.is_empty()
-            && (never || most(fact).is_some_and(|most| range.min.value > most));
+        return !range.is_empty() && (never || range.min.value > most);
     }
     match (test.left, test.right) {
         (Operand::Range(left), Operand::Range(right)) => {

@@ -40,6 +40,8 @@ pub enum Warning {
     EmptyComponent,
     /// A wildcard of a shell, or of another security module, or one without its backslash.
     BareWildcard,
+    /// A `,` or `;` behind a name.
+    TrailingMark,
     /// `@` in front of what is no group.
     AtSign,
     /// `@{HOME}/x`
@@ -152,6 +154,9 @@ impl Warning {
             Warning::EmptyComponent => "never matches: no name has //; write one /",
             Warning::BareWildcard => {
                 "* ? $ [...] and {...} stand for themselves; a wildcard begins with a backslash, such as \\* or \\$ (alternatives need a line each, or a path_group)"
+            }
+            Warning::TrailingMark => {
+                "the , or ; at the end is a part of the name; a line needs no end, so remove it if it is not meant"
             }
             Warning::AtSign => {
                 "@ stands for itself here: no group is meant, and groups have no groups in them; write the members"

@@ -109,6 +109,9 @@ fn look_at_file(column: u32, word: &[u8], role: Role, visit: &mut Visit<'_>) {
         if role != Role::Member && !starts_wild && !word.contains(&b':') {
             visit(column, Warning::NotAbsolute);
         }
+        if word.windows(2).any(|pair| pair == b"//") {
+            visit(column, Warning::EmptyComponent);
+        }
     } else {
         if word.split(|byte| *byte == b'/').any(|component| matches!(component, b"." | b"..")) {
             visit(column, Warning::DotComponent);
@@ -116,6 +119,9 @@ fn look_at_file(column: u32, word: &[u8], role: Role, visit: &mut Visit<'_>) {
         if word.windows(2).any(|pair| pair == b"//") {
             visit(column, Warning::EmptyComponent);
         }
+    }
+    if matches!(word.last(), Some(b',' | b';')) {
+        visit(column, Warning::TrailingMark);
     }
     if matches!(role, Role::Program | Role::Original | Role::Realpath) && procfs::is_link(word) {
         visit(column, Warning::LinkOfProcfs);
