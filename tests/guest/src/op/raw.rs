@@ -96,11 +96,7 @@ fn in_child(calls: &[Call], bare: bool) -> io::Result<Answer> {
         fork::Fork::Parent(child) => {
             let child = Pid::from_raw(child);
             let result = inject(child, calls, bare);
-            // Where it goes on it ends, unless it was not traced and has ended. Bare it cannot go on, but as another program.
-            let executed = calls.last().is_some_and(|call| call.number == libc::SYS_execve as u64);
-            if bare && !(executed && matches!(result, Ok(0))) {
-                nix::sys::signal::kill(child, Signal::SIGKILL)?;
-            }
+            // Where it goes on it ends, unless it was not traced and has ended.
             let ended = end(child);
             let errno = errno(result?);
             ended?;
@@ -109,18 +105,20 @@ fn in_child(calls: &[Call], bare: bool) -> io::Result<Answer> {
     }
 }
 
-/// Lets it go on, past the stops that tell a tracer of an execve, until it has ended.
+/// Lets it go on until it has ended, past the stop that tells a tracer of an execve.
 fn end(child: Pid) -> Result<(), Errno> {
+    let mut signal = None;
     loop {
-        match ptrace::cont(child, None) {
+        match ptrace::cont(child, signal) {
             // Killed a moment ago.
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(e) => return Err(e),
         }
-        match waitpid(child, None)? {
-            WaitStatus::Stopped(..) | WaitStatus::PtraceSyscall(_) => {}
+        signal = match waitpid(child, None)? {
+            WaitStatus::Stopped(_, Signal::SIGTRAP) => None,
+            WaitStatus::Stopped(_, signal) => Some(signal),
             _ => return Ok(()),
-        }
+        };
     }
 }
 
@@ -148,8 +146,16 @@ fn inject(child: Pid, calls: &[Call], bare: bool) -> io::Result<i64> {
         }
         answers.push(make(child, start, call.number, call.values(&answers))?);
     }
-    arch::restore(child, saved)?;
-    Ok(answers.last().copied().unwrap_or(0))
+    let answer = answers.last().copied().unwrap_or(0);
+    let executed = calls.last().is_some_and(|call| call.number == libc::SYS_execve as u64) && answer == 0;
+    match (executed, bare) {
+        // Another program has other registers.
+        (true, _) => {}
+        // It has nothing to go on with.
+        (false, true) => nix::sys::signal::kill(child, Signal::SIGKILL)?,
+        (false, false) => arch::restore(child, saved)?,
+    }
+    Ok(answer)
 }
 
 /// Makes one system call with the instruction before the program counter of `start`.
