@@ -13,6 +13,9 @@ use crate::pattern;
 use crate::request::{Class, Operation, Path2Op, PathNumberOp, PathOp};
 use crate::text::{self, Words};
 
+/// With how many of the tests before it a test is compared: with all of those that a person writes.
+const COMPARED: usize = 32;
+
 /// Calls `visit` with whatever is odd in the condition of a line, which begins with the next of `words`.
 pub(super) fn look(line: &AclLine<'_>, mut words: Words<'_>, visit: &mut Visit<'_>) {
     let (Some(condition), Some((column, first))) = (line.condition(), words.peek()) else {
@@ -29,7 +32,7 @@ pub(super) fn look(line: &AclLine<'_>, mut words: Words<'_>, visit: &mut Visit<'
             |fact: Operand<'_>| !line.operations().any(|operation| knows(operation, line.args(), fact));
         if unknown(test.left) || unknown(test.right) {
             visit(column, Warning::UnknownFact);
-        } else if condition.tests().take(place).any(|before| contradict(&before, &test))
+        } else if condition.tests().take(place.min(COMPARED)).any(|before| contradict(&before, &test))
             || is_impossible(&test)
         {
             visit(column, Warning::NeverTrue);

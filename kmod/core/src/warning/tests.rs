@@ -147,6 +147,18 @@ fn conditions() {
 }
 
 #[test]
+fn a_test_is_compared_with_those_before_it() {
+    let gids = |count: usize| {
+        (0..count).map(|number| std::format!(" task.gid!={number}")).collect::<std::string::String>()
+    };
+    let line = |between: usize| std::format!("allow_read /a if task.uid=0{} task.uid=1", gids(between));
+    let odd: Vec<Warning> = of_acl(&line(30)).into_iter().map(|(_, warning)| warning).collect();
+    assert_eq!(odd, [Warning::NeverTrue]);
+    // However many there are, it does not take long.
+    assert_eq!(of_acl(&line(1000)).len(), 1);
+}
+
+#[test]
 fn directives() {
     assert_eq!(of_directive(r"allow_read /a/\*/\*"), [(12, Warning::MissingComponent)]);
     assert_eq!(of_directive(r"path_group  A /a/\*/\*"), [(15, Warning::MissingComponent)]);
