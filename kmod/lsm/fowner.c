@@ -93,8 +93,11 @@ const struct file *sekisho_fowner_file(const struct fown_struct *owner)
 	return owner->file;
 }
 
-/* The hook file_release: the file is closed for the last time. */
-void sekisho_file_release(struct file *file)
+/*
+ * The hook file_free_security: the file is gone, and nothing can send signals for
+ * it any more. Whether it ever had an owner is all that is left to be seen.
+ */
+void sekisho_file_free_security(struct file *file)
 {
 	struct sekisho_fowner *owner;
 	unsigned long flags;

@@ -107,7 +107,7 @@ void sekisho_set_fowner(const struct file *file, u64 domain, const struct sekish
 bool sekisho_get_fowner(const struct file *file, struct task_struct *target, u64 *domain,
 	struct sekisho_task_info *task, bool *own);
 const struct file *sekisho_fowner_file(const struct fown_struct *owner);
-void sekisho_file_release(struct file *file);
+void sekisho_file_free_security(struct file *file);
 
 /* net.c */
 int sekisho_sk_alloc_security(struct sock *sk, int family, gfp_t priority);

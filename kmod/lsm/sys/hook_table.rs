@@ -389,7 +389,7 @@ extern "C" {
     fn sekisho_kernel_load_data(id: b::kernel_load_data_id, contents: bool) -> c_int;
     fn sekisho_kernel_read_file(file: *mut b::file, id: b::kernel_read_file_id, contents: bool) -> c_int;
     fn sekisho_sk_alloc_security(sk: *mut b::sock, family: c_int, priority: b::gfp_t) -> c_int;
-    fn sekisho_file_release(file: *mut b::file);
+    fn sekisho_file_free_security(file: *mut b::file);
     fn sekisho_task_prctl(option: c_int, arg2: c_ulong, arg3: c_ulong, arg4: c_ulong, arg5: c_ulong)
         -> c_int;
 }
@@ -434,11 +434,11 @@ hook_table!(
     bprm_creds_for_exec = bprm_creds_for_exec,
     capable = capable,
     file_fcntl = file_fcntl,
+    file_free_security = sekisho_file_free_security,
     file_ioctl = file_ioctl,
     file_ioctl_compat = file_ioctl_compat,
     file_mprotect = file_mprotect,
     file_open = file_open,
-    file_release = sekisho_file_release,
     file_send_sigiotask = file_send_sigiotask,
     file_set_fowner = file_set_fowner,
     file_truncate = file_truncate,
