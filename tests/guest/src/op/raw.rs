@@ -372,25 +372,4 @@ mod tests {
             assert!(several(bare, &[(libc::SYS_close, &["-1"]), close]).is_err());
         }
     }
-
-    #[test]
-    fn a_bare_child_has_no_file() {
-        // It can be seen in its maps, which it writes into a file.
-        let folder = std::env::temp_dir().join(format!("sekisho-bare-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let target = folder.join("maps");
-        let name = format!(":{}", target.display());
-        let copy: [(c_long, &[&str]); 3] = [
-            (libc::SYS_openat, &["-100", ":/proc/self/maps", "0"]),
-            (libc::SYS_openat, &["-100", &name, "577", "384"]),
-            (libc::SYS_sendfile, &["$1", "$0", "0", "65536"]),
-        ];
-        let mut seen = Vec::new();
-        for bare in [false, true] {
-            assert_eq!(several(bare, &copy).unwrap().errno(), 0);
-            seen.push(fs::read_to_string(&target).unwrap().lines().filter_map(of_a_file).count());
-        }
-        fs::remove_dir_all(&folder).unwrap();
-        assert!(seen[0] > 0 && seen[1] == 0, "{seen:?}");
-    }
 }
