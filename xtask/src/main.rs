@@ -129,7 +129,11 @@ enum Verb {
         what: bench::What,
     },
     /// Runs the install story on qemu-arm.
-    Demo,
+    Demo {
+        /// Which of the board's kernels.
+        #[arg(long, default_value = "small")]
+        variant: Variant,
+    },
 }
 
 fn main() -> Result<()> {
@@ -150,7 +154,7 @@ fn main() -> Result<()> {
             mutants::run(subject, choice)?;
         }
         Verb::Bench { what } => bench::run(what)?,
-        Verb::Demo => demo::run(Arch::Arm, Variant::Small)?,
+        Verb::Demo { variant } => demo::run(Arch::Arm, variant)?,
     }
     Ok(())
 }
