@@ -163,7 +163,9 @@ pub(crate) fn move_mount(from: &Path<'_>, to: &Path<'_>) -> Result {
         } else if facts.needs_device {
             match device(&facts) {
                 Ok(found) => with_device(&question, &found.path(), to, facts.kind.to_bytes(), facts.flags)?,
-                Err(error) => question.failed(error)?,
+                // Not there, or not it: no failure of ours, and as with mount(2) no matter for records and learning.
+                Err(error) if question.mode() == Mode::Enforcing => return Err(error),
+                Err(_) => {}
             }
         } else {
             let device = facts.device.to_bytes();

@@ -144,7 +144,12 @@ pub fn run(tap: &mut Tap, only: Option<&str>) {
         if *name != "boot" {
             start.get_or_insert_with(policy);
         }
+        let closed = guest::kernel::stat("fail_closed");
         topic(tap);
+        let after = guest::kernel::stat("fail_closed");
+        if after != closed {
+            tap.same(&format!("{name}: failed closed so often"), after - closed, 0);
+        }
     }
     let Some((domains, exceptions)) = start else { return };
     tap.topic("end");
