@@ -11,10 +11,18 @@ use crate::condition::Condition;
 use crate::domain::DomainId;
 use crate::edit::Edit;
 use crate::entry;
+use crate::group::GroupId;
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::policy::Interned;
 use crate::request::Class;
 use crate::text;
+
+/// An entry of a domain that a line means.
+struct FoundAcl<'l> {
+    number: u32,
+    bits: u16,
+    args: Args<'l, GroupId>,
+}
 
 impl Edit {
     /// Adds an ACL, or its bits to the entry that is the same. True if that changed something.
@@ -84,29 +92,45 @@ impl Edit {
         self.forget(condition.flatten())
     }
 
-    /// Takes an ACL away from the entry that is the same.
-    pub(crate) fn remove_acl(&mut self, id: DomainId, line: &AclLine<'_>) -> Result<(), OutOfMemory> {
+    /// Whether a domain has all that a line says: nothing would change if it were added.
+    pub(crate) fn has_acl(&mut self, id: DomainId, line: &AclLine<'_>) -> Result<bool, OutOfMemory> {
+        let class = line.class();
+        let found = self.find_acl(id, line)?;
+        Ok(found.is_some_and(|found| entry::merge(class, found.bits, line.bits()) == found.bits))
+    }
+
+    /// The entry with the arguments and the condition of a line. Creates nothing.
+    fn find_acl<'l>(
+        &mut self,
+        id: DomainId,
+        line: &AclLine<'l>,
+    ) -> Result<Option<FoundAcl<'l>>, OutOfMemory> {
         let mut group = |kind, name: &[u8]| self.find_group(kind, name, false);
         let Some(args) = args::resolve(line.args(), &mut group)? else {
-            return Ok(());
+            return Ok(None);
         };
         let condition = match line.condition() {
             None => None,
             Some(condition) => match Condition::new(&condition, &mut group)? {
-                None => return Ok(()),
+                None => return Ok(None),
                 Some(condition) => match self.interned(&condition) {
-                    None => return Ok(()),
+                    None => return Ok(None),
                     shared => shared,
                 },
             },
         };
-        let class = line.class();
-        let record = encode(class, 0, &args)?;
+        let record = encode(line.class(), 0, &args)?;
         let found = self
             .policy
             .domain(id)
             .and_then(|domain| domain.acl.find(domain.acl.place(&args), &record, condition.as_ref()));
-        let Some((number, old)) = found else {
+        Ok(found.map(|(number, bits)| FoundAcl { number, bits, args }))
+    }
+
+    /// Takes an ACL away from the entry that is the same.
+    pub(crate) fn remove_acl(&mut self, id: DomainId, line: &AclLine<'_>) -> Result<(), OutOfMemory> {
+        let class = line.class();
+        let Some(FoundAcl { number, bits: old, args }) = self.find_acl(id, line)? else {
             return Ok(());
         };
         let new = entry::separate(class, old, line.bits());
@@ -115,7 +139,6 @@ impl Edit {
             return Ok(());
         }
         let record = encode(class, old, &args)?;
-        drop(condition);
         let condition = self.change_domain(id, |domain| domain.acl.remove(number, &args, &record))?;
         for (kind, group) in args::groups(&args) {
             self.use_group(kind, group, false)?;

@@ -74,15 +74,32 @@ impl Edit {
             },
         };
         let line = AclLine::learned(request.operation(), args, condition);
+        if full {
+            return self.learn_nothing(id, &line, full_known);
+        }
         let before = self.policy().memory();
         if !self.add_acl(id, &line)? {
             return Ok(Learned::Already);
         }
-        if !full && !self.is_over(before) {
+        if !self.is_over(before) {
             return Ok(Learned::Added);
         }
+        // Only an entry that was not there takes memory, so this takes away nothing else.
         self.remove_acl(id, &line)?;
-        if !full || full_known {
+        Ok(Learned::Skipped)
+    }
+
+    /// The domain is full: what it has stays as it is, and is said once to be all.
+    fn learn_nothing(
+        &mut self,
+        id: DomainId,
+        line: &AclLine<'_>,
+        known: bool,
+    ) -> Result<Learned, OutOfMemory> {
+        if self.has_acl(id, line)? {
+            return Ok(Learned::Already);
+        }
+        if known {
             return Ok(Learned::Skipped);
         }
         self.change_domain(id, |domain| {
