@@ -23,6 +23,7 @@ use crate::mem::{Arc, Box, OutOfMemory, Vec};
 use crate::name::DomainName;
 use crate::policy::Policy;
 use crate::table::Table;
+use crate::text::Sink;
 
 /// What a transaction starts from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -170,6 +171,20 @@ impl Transaction {
         result
     }
 
+    /// Prints which domain would use a profile that is not defined; false if none does. [`Transaction::commit`] refuses it
+    /// without the name, which belongs to a policy that there will never be.
+    ///
+    /// # Errors
+    /// The sink is out of memory.
+    pub fn print_undefined_profile(&self, sink: &mut dyn Sink) -> Result<bool, OutOfMemory> {
+        match self.edit.policy.check_complete(&is_kept) {
+            Err(error @ ActivateError::UndefinedProfile { .. }) if self.active => {
+                error.print(&self.edit.policy, sink).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// Ends the transaction: the next snapshot.
     ///
     /// # Errors
@@ -255,11 +270,15 @@ fn is_in(policy: &Policy, slot: u32, domain: &Domain) -> bool {
     policy.domains.get(slot).is_some_and(|there| Arc::ptr_eq(&there.identity, &domain.identity))
 }
 
+/// A domain that nobody declared must not keep others from having a policy: its tasks are denied everything.
+fn is_kept(domain: &Domain) -> bool {
+    !domain.deleted
+}
+
 /// The end of everything that happens as a whole.
 fn finish(edit: Edit, before: usize) -> Result<Policy, TransactionError> {
     if edit.policy.active {
-        // A domain that nobody declared must not keep others from having a policy: its tasks are denied everything.
-        edit.policy.check_complete(&|domain| !domain.deleted)?;
+        edit.policy.check_complete(&is_kept)?;
     }
     let policy = edit.commit();
     if policy.quota != 0 && policy.memory() > policy.quota.max(before) {

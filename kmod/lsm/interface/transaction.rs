@@ -265,6 +265,14 @@ fn commit(file: &mut OpenFile, number: u32) -> Result {
     if open.generation != writer.policy().generation() {
         open.again(writer.policy())?;
     }
+    if let Some(transaction) = &open.transaction {
+        let mut reason = Vec::new();
+        if transaction.print_undefined_profile(&mut reason)? {
+            reason.put(b"; the policy is unchanged")?;
+            errors::note(b"transaction", number, 1, &reason, b"commit");
+            return Err(Errno::Inval);
+        }
+    }
     let previous = writer.copy()?;
     match open.finish() {
         Some(Ok(policy)) => writer.replace(policy)?,

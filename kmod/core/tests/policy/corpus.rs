@@ -156,3 +156,22 @@ fn what_is_no_command_is_answered() {
         assert_eq!(String::from_utf8_lossy(&answer), expected, "{command}");
     }
 }
+
+/// Commands as a user writes them, one after the other: what is no rule has no warning, and no line grants what none says.
+#[test]
+fn commands_one_by_one() {
+    let mut rehearsal = Rehearsal::new().expect("memory");
+    for (command, expected) in [
+        ("warn manager\t/usr/bin/x", "none\n"),
+        ("warn domain\t<kernel> /x", "none\n"),
+        ("warn domain\tuse_profile 3", "none\n"),
+        ("domain <kernel> /t", "ok\n"),
+        ("request <kernel> /t\tallow_read /etc/shadow", "missed\n"),
+        ("domain allow_read /etc/shadow", "ok\n"),
+        ("request <kernel> /t\tallow_read /etc/shadow", "granted\n"),
+    ] {
+        let mut answer = Text::new();
+        rehearsal.command(command.as_bytes(), &mut answer).expect("memory");
+        assert_eq!(String::from_utf8_lossy(&answer), expected, "{command}");
+    }
+}

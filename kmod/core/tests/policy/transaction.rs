@@ -112,6 +112,16 @@ fn profiles_may_come_after_the_domains_that_use_them() {
     ));
     let empty = error(run(&active(), Scope::Replace, &[]));
     assert!(empty == TransactionError::Incomplete(ActivateError::NoVersion));
+    let mut transaction = Transaction::begin(&active(), Scope::Change).expect("memory");
+    let mut said = sekisho_core::mem::Vec::new();
+    assert_eq!(transaction.print_undefined_profile(&mut said), Ok(false));
+    let mut cursor = Cursor::default();
+    for line in [&b"<kernel> /n"[..], b"use_profile 9"] {
+        transaction.line(PolicyFile::Domain, &mut cursor, line).expect("a line");
+    }
+    assert_eq!(transaction.print_undefined_profile(&mut said), Ok(true));
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(said.contains("<kernel> /n has 9; write 9-CONFIG="), "{said}");
     // Before activation nobody asks.
     run(&load(&TEXTS), Scope::Replace, &[nine]).expect("not active");
 }
