@@ -104,7 +104,7 @@ impl AclList {
             return None;
         };
         let condition = record.shared.as_ref().map_or(0, |condition| u64::from(condition.hash()) | CONDITION);
-        Some(hash::bytes(hash::step(hash::step(self.seed, u64::from(*class)), condition), args))
+        Some(hash::Key::new(self.seed).bytes(u64::from(*class).wrapping_shl(40) | condition, args))
     }
 
     /// Bytes of memory of the list, without its conditions, which are shared.
@@ -408,16 +408,16 @@ const CONDITION: u64 = 1 << 32;
 
 /// Where an entry is that no word leads to.
 #[inline]
-pub(crate) const fn other_key(seed: u64, kind: u64, value: u64) -> u32 {
-    hash::fold(hash::step(hash::step(seed, kind), value))
+pub(crate) fn other_key(seed: u64, kind: u64, value: u64) -> u32 {
+    hash::fold(hash::word(seed, kind, value))
 }
 
 /// Where the entries of an address are.
 pub(crate) fn address_key(seed: u64, address: &Address) -> u32 {
-    let seed = hash::step(seed, ADDRESS);
+    let key = hash::Key::new(seed);
     hash::fold(match address {
-        Address::V4(bytes) => hash::bytes(seed, bytes),
-        Address::V6(bytes) => hash::bytes(seed, bytes),
+        Address::V4(bytes) => key.bytes(ADDRESS, bytes),
+        Address::V6(bytes) => key.bytes(ADDRESS, bytes),
     })
 }
 

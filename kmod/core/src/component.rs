@@ -227,30 +227,30 @@ fn key(text: &[u8], seed: u64) -> (Key, u32) {
 /// Hash of a component without wildcards.
 #[inline]
 pub(crate) fn whole_hash(text: &[u8], seed: u64) -> u32 {
-    hash::fold(hash::bytes(seed ^ 1, text))
+    hash::fold(hash::Key::new(seed).bytes(1, text))
 }
 
 /// Hash of a beginning.
 #[inline]
 pub(crate) fn prefix_hash(text: &[u8], seed: u64) -> u32 {
-    hash::fold(hash::bytes(seed ^ 2, text))
+    hash::fold(hash::Key::new(seed).bytes(2, text))
 }
 
 /// Hash of an end.
 #[inline]
 pub(crate) fn suffix_hash(text: &[u8], seed: u64) -> u32 {
-    hash::fold(hash::bytes(seed ^ 3, text))
+    hash::fold(hash::Key::new(seed).bytes(3, text))
 }
 
 /// Hash of `len` bytes inside, 8 at most, as a number.
 #[inline(always)]
 pub(crate) fn inner_hash(window: u64, len: u32, seed: u64) -> u32 {
-    hash::fold(hash::step(seed ^ 4 ^ (len as u64).wrapping_shl(8), window))
+    hash::fold(hash::word(seed, 4 ^ (len as u64).wrapping_shl(8), window))
 }
 
 /// Where components without literal parts are.
 pub(crate) fn bare_hash(seed: u64) -> u32 {
-    hash::fold(hash::step(seed, 5))
+    hash::fold(hash::word(seed, 5, 0))
 }
 
 /// Up to 8 bytes as a number.

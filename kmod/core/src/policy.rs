@@ -85,7 +85,7 @@ impl Policy {
     /// # Errors
     /// Out of memory.
     pub fn with_key(key: u64) -> Result<Policy, OutOfMemory> {
-        let seed = hash::step(key, 0x5EC1);
+        let seed = hash::seed(key);
         let mut domains = Table::new(seed);
         // The name is valid; the error is never seen.
         let name = DomainName::copy_from(ROOT_DOMAIN)?.ok_or(OutOfMemory)?;

@@ -196,7 +196,7 @@ impl Condition {
             }
         }
         // Conditions are equal exactly if they look the same, with numbers in the place of group names.
-        let mut hash = Hash(0);
+        let mut hash = Hash(hash::PUBLIC);
         match self.print_with(&|_, id, sink| text::put_u32(sink, id.0), &mut hash) {
             Ok(()) => hash::fold(hash.0),
             Err(OutOfMemory) => 0, // Nothing that is written to `Hash` fails.
