@@ -40,7 +40,7 @@ pub(crate) struct Key {
 
 impl Key {
     #[inline(always)]
-    pub(crate) fn new(seed: u64) -> Key {
+    pub(crate) const fn new(seed: u64) -> Key {
         let point = (seed & PRIME) | 1;
         Key { point, square: times(point, point), last: (seed.wrapping_mul(SPREAD) >> 3) | 1 }
     }
@@ -154,6 +154,12 @@ const fn times_by_halves(a: u64, b: u64) -> u64 {
     let low = a_low.wrapping_mul(b_low);
     let middle = (middle >> 29).wrapping_add((middle & 0x1FFF_FFFF) << 32);
     reduce(reduce(high << 3).wrapping_add(reduce(middle)).wrapping_add(reduce(low)))
+}
+
+/// A hash of what nobody outside chooses.
+#[inline(always)]
+pub(crate) const fn spread(word: u64) -> u32 {
+    (word.wrapping_mul(SPREAD) >> 32) as u32
 }
 
 /// The hashes of strings of which each begins as the one before: only what is different is gone through.
