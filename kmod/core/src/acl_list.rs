@@ -57,13 +57,15 @@ pub(crate) struct Bulk {
     tail: Tail<Arc<Condition>>,
     /// The hashes of their words and their numbers.
     words: Vec<(u32, u32)>,
+    /// The numbers of those whose words have wildcards.
+    patterns: Vec<u32>,
     /// How many words there will probably be.
     room: usize,
 }
 
 impl Bulk {
     pub(crate) const fn new() -> Self {
-        Bulk { tail: Tail::new(), words: Vec::new(), room: 0 }
+        Bulk { tail: Tail::new(), words: Vec::new(), patterns: Vec::new(), room: 0 }
     }
 
     /// So many entries will probably follow.
@@ -104,7 +106,7 @@ impl AclList {
             return None;
         };
         let condition = record.shared.as_ref().map_or(0, |condition| u64::from(condition.hash()) | CONDITION);
-        Some(hash::bytes(hash::step(hash::step(self.seed, u64::from(*class)), condition), args))
+        Some(hash::Key::new(self.seed).bytes(u64::from(*class).wrapping_shl(40) | condition, args))
     }
 
     /// Bytes of memory of the list, without its conditions, which are shared.
@@ -189,7 +191,7 @@ impl AclList {
         let sets = condition.as_ref().is_some_and(|condition| sets(condition));
         let number = self.records.push(record, condition)?;
         let added = match place {
-            Place::Word(place) => self.paths.insert(place, number),
+            Place::Word(place) => self.paths.insert(place, number, &|number| word(&self.records, number)),
             Place::Other(hash) => self.others.insert(hash, number),
         };
         if let Err(error) = added {
@@ -223,7 +225,8 @@ impl AclList {
     ) -> Result<(), OutOfMemory> {
         let sets = condition.as_ref().is_some_and(|condition| sets(condition));
         let number = self.records.push(record, condition)?;
-        if let Err(error) = self.paths.insert(place, number) {
+        let added = self.paths.insert(place, number, &|number| word(&self.records, number));
+        if let Err(error) = added {
             self.records.remove(number)?;
             return Err(error);
         }
@@ -257,7 +260,8 @@ impl AclList {
                 }
                 bulk.words.push_reserved((hash, number))?;
             }
-            pattern => self.paths.insert(pattern, number)?,
+            // Adding it may ask for the words of others, which are not in the list yet.
+            path_index::Place::Pattern(_) => bulk.patterns.push(number)?,
         }
         self.count = self.count.saturating_add(count);
         let sets = condition.as_ref().is_some_and(|condition| sets(condition));
@@ -271,6 +275,12 @@ impl AclList {
     /// Out of memory; the list is good for nothing but to be dropped.
     pub(crate) fn finish(&mut self, bulk: &mut Bulk) -> Result<(), OutOfMemory> {
         self.records.finish(&mut bulk.tail)?;
+        for number in core::mem::take(&mut bulk.patterns).into_values() {
+            if let Some(word) = word(&self.records, number) {
+                let place = self.paths.place(word);
+                self.paths.insert(place, number, &|number| self::word(&self.records, number))?;
+            }
+        }
         if bulk.words.is_empty() {
             return Ok(());
         }
@@ -406,18 +416,23 @@ const HANDLER: u64 = 0x15;
 /// An entry has a condition, whatever its hash is.
 const CONDITION: u64 = 1 << 32;
 
+/// The word by which an entry is found.
+fn word(records: &Records<Arc<Condition>>, number: u32) -> Option<&[u8]> {
+    entry::word_of(records.get(number)?.bytes)
+}
+
 /// Where an entry is that no word leads to.
 #[inline]
-pub(crate) const fn other_key(seed: u64, kind: u64, value: u64) -> u32 {
-    hash::fold(hash::step(hash::step(seed, kind), value))
+pub(crate) fn other_key(seed: u64, kind: u64, value: u64) -> u32 {
+    hash::fold(hash::word(seed, kind, value))
 }
 
 /// Where the entries of an address are.
 pub(crate) fn address_key(seed: u64, address: &Address) -> u32 {
-    let seed = hash::step(seed, ADDRESS);
+    let key = hash::Key::new(seed);
     hash::fold(match address {
-        Address::V4(bytes) => hash::bytes(seed, bytes),
-        Address::V6(bytes) => hash::bytes(seed, bytes),
+        Address::V4(bytes) => key.bytes(ADDRESS, bytes),
+        Address::V6(bytes) => key.bytes(ADDRESS, bytes),
     })
 }
 

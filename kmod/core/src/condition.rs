@@ -18,7 +18,6 @@ mod keyword;
 mod stored;
 
 pub use keyword::{FileType, Keyword, Permission, TaskField};
-pub(crate) use stored::{has_uid, Uid};
 pub use stored::{Condition, Subject, Test, Value, Wanted};
 
 /// The beginning of an argument test, the index and `]` follow.

@@ -3,7 +3,7 @@
 
 use crate::directive::Directive;
 use crate::edit::{strip_delete, Edit, EditError};
-use crate::group::{Group, GroupId, GroupKind, Members};
+use crate::group::{self, Group, GroupId, GroupKind, Members};
 use crate::mem::{OutOfMemory, Vec};
 use crate::table::Table;
 use crate::text::Normal;
@@ -182,7 +182,8 @@ impl Edit {
         let groups = self.policy.groups.edit()?;
         let place = groups.path_member_index.place(word);
         let number = groups.path_members.push(&record, None)?;
-        let mut added = groups.path_member_index.insert(place, number);
+        let words = |number| group::path_member(&groups.path_members, number).map(|(_, word)| word);
+        let mut added = groups.path_member_index.insert(place, number, &words);
         if added.is_ok() {
             added = groups.paths.change(id.0, |group| group.members.push(number)).map(drop);
             if added.is_err() {

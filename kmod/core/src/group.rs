@@ -12,6 +12,7 @@ use crate::address::{Address, AddressRange};
 use crate::link::{Node, SHARED};
 use crate::mem::{OutOfMemory, Vec};
 use crate::number::NumberRange;
+use crate::records::Records;
 use crate::table::Part;
 use core::mem::size_of;
 
@@ -40,6 +41,12 @@ pub struct Group<M> {
 
 /// A group of paths: the numbers of its members in the policy's list, in the order in which they were added.
 pub(crate) type PathGroup = Group<Vec<u32>>;
+/// The group and the word of a member of a path group.
+pub(crate) fn path_member(members: &Records, number: u32) -> Option<(GroupId, &[u8])> {
+    let (id, word) = members.get(number)?.bytes.split_first_chunk::<4>()?;
+    Some((GroupId(u32::from_le_bytes(*id)), word))
+}
+
 /// A group of numbers and ranges.
 pub type NumberGroup = Group<Numbers>;
 /// A group of addresses and ranges.

@@ -7,15 +7,12 @@
 use crate::link::{Link, Node, SHARED};
 use crate::mem::{OutOfMemory, Vec};
 use crate::name::Name;
-use crate::path_index::{Hit, PathIndex, Place, Visit};
+use crate::path_index::{PathIndex, Place};
 use crate::pattern;
 use crate::radix::{self, Place as _};
 use crate::records::Records;
 use crate::text::Sink;
 use core::mem::size_of;
-
-/// Words that may match in part beside each other; if there are more, all are compared one by one.
-const DEEP: usize = 4;
 
 /// The list. It is behind a reference, and there only if it has lines: so what has seven of them is small on the stack, and
 /// most policies have few of them.
@@ -157,7 +154,8 @@ impl Body {
             record.extend_from_slice(second)?;
         }
         let number = self.records.push(&record, None)?;
-        if let Err(error) = self.index.insert(place, number) {
+        let words = |number| self.records.get(number).map(|record| cut(record.bytes).0);
+        if let Err(error) = self.index.insert(place, number, &words) {
             self.records.remove(number)?;
             return Err(error);
         }
@@ -203,38 +201,10 @@ impl Body {
     }
 
     fn matching<'a>(&'a self, name: Name<'_>, visit: &mut dyn FnMut(u32, &'a [u8]) -> bool) {
-        // Words to compare in full, which needs stack that the walk takes.
-        let mut deep = [0_u32; DEEP];
-        let mut len = 0_usize;
-        let end = self.index.visit(name, true, &mut |hit| match hit {
-            Hit::Match(number) => self.word(number).is_some_and(|word| visit(number, word)),
-            Hit::Word(number) => match self.word(number) {
-                Some(word) if *word == *name.as_bytes() => visit(number, word),
-                _ => false,
-            },
-            Hit::Deep(number) => {
-                if let Some(place) = deep.get_mut(len) {
-                    *place = number;
-                }
-                len = len.wrapping_add(1);
-                len > DEEP
-            }
+        self.index.any(name, true, &mut |number| match self.word(number) {
+            Some(word) if pattern::matches_word(name, word) => visit(number, word),
+            _ => false,
         });
-        if end == Visit::Overflow || len > DEEP {
-            for record in self.records.iter() {
-                let (word, _) = cut(record.bytes);
-                if pattern::matches_word(name, word) && visit(record.number, word) {
-                    return;
-                }
-            }
-        } else if end == Visit::Complete {
-            for number in deep.iter().take(len) {
-                match self.word(*number) {
-                    Some(word) if pattern::matches_word(name, word) && visit(*number, word) => return,
-                    _ => {}
-                }
-            }
-        }
     }
 }
 

@@ -123,20 +123,25 @@ impl<V: Value> Map<V> {
     /// The values of a hash.
     #[inline]
     pub(crate) fn get(&self, hash: u32) -> impl Iterator<Item = &V> {
+        self.page(hash).iter().filter(move |slot| slot.0 == hash).map(|slot| &slot.1)
+    }
+
+    /// The page with the values of a hash, and perhaps of others, each with its hash.
+    #[inline]
+    pub(crate) fn page(&self, hash: u32) -> &[(u32, V)] {
         let mut child = &self.root;
         let mut bits = hash;
-        let slots = loop {
+        loop {
             match child.view() {
-                View::Empty => break &[][..],
-                View::Page(page) => break &page.0[..],
+                View::Empty => return &[],
+                View::Page(page) => return &page.0,
                 View::Branch(branch) => match branch.at(bits) {
                     Some(below) => child = below,
-                    None => break &[][..],
+                    None => return &[],
                 },
             }
             bits = bits.wrapping_shr(BITS);
-        };
-        slots.iter().filter(move |slot| slot.0 == hash).map(|slot| &slot.1)
+        }
     }
 
     /// The first value of a hash for which `wanted` is true, for changing. `Ok(None)` when there is none.
@@ -216,9 +221,9 @@ impl<V: Value> Map<V> {
         self.root.freeze();
     }
 
-    /// The hashes of all values, in no order that means anything.
-    pub(crate) fn for_each_hash(&self, visit: &mut dyn FnMut(u32)) {
-        for_each_hash(&self.root, visit);
+    /// All values, in no order that means anything.
+    pub(crate) fn for_each(&self, visit: &mut dyn FnMut(&V)) {
+        for_each(&self.root, visit);
     }
 }
 
@@ -448,11 +453,11 @@ fn page_bytes<V>(page: &Page<V>) -> usize {
     PAGE_BYTES.saturating_add(page.0.len().saturating_mul(slot_bytes::<V>()))
 }
 
-fn for_each_hash<V: Value>(child: &Child<V>, visit: &mut dyn FnMut(u32)) {
+fn for_each<V: Value>(child: &Child<V>, visit: &mut dyn FnMut(&V)) {
     match child.view() {
         View::Empty => {}
-        View::Page(page) => page.0.iter().for_each(|slot| visit(slot.0)),
-        View::Branch(branch) => branch.iter().for_each(|child| for_each_hash(child, visit)),
+        View::Page(page) => page.0.iter().for_each(|slot| visit(&slot.1)),
+        View::Branch(branch) => branch.iter().for_each(|child| for_each(child, visit)),
     }
 }
 

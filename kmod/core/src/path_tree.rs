@@ -1,313 +1,308 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The tree behind a constant directory of the index: words by their components, and how a name is followed through it.
+//! The tree of the index: words with wildcards by their features ([`crate::feature`]).
 //!
-//! See [`crate::path_index`], which is about whole words.
+//! The first feature of a word is its constant directory. A node has a map from the hash of a feature to the words that have
+//! it; where these are more than [`FEW`], a node below takes them and tells them apart by their next feature. So each word
+//! stands in one place, which only depends on what words there are, and where few words share a directory there is no
+//! node for them at all. A node keeps the specs that occur in it, because for each of them a name is looked at.
 
-use crate::component::{self, Component, Key};
-use crate::keys::Keys;
+use crate::feature::{self, Feature, Spec};
+use crate::hash::Key;
 use crate::link::{Link, SHARED};
 use crate::map::Map;
 use crate::mem::{OutOfMemory, Vec};
-use crate::path_index::{Hit, Visit};
 use crate::pattern;
 use core::mem::size_of;
 
-/// Components behind the constant directory that the tree knows.
-const DEPTH: u32 = 4;
-/// Nodes that can be reached at once.
-const ACTIVE: usize = 8;
+/// Words with the same feature that stand together.
+const FEW: usize = 6;
+/// Features that words are told apart by.
+pub(crate) const LEVELS: usize = 12;
 
-/// A place between two components.
-pub(crate) struct Node {
-    edges: Map<Link<Edge>>,
-    keys: Keys,
-    /// Words that end here.
-    values: Vec<u32>,
-    /// Words of which only one more component may be missing (Q1).
-    missing: Vec<u32>,
-    /// Words that go on below the last level.
-    deep: Vec<u32>,
+/// The word of a value, as long as that is in the index.
+pub(crate) type Words<'w> = dyn Fn(u32) -> Option<&'w [u8]> + 'w;
+
+/// A word with wildcards, as the tree sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    /// What is before the component with the first wildcard, with the `/` at the end; or empty.
+    directory: &'a [u8],
+    /// What is behind it.
+    rest: &'a [u8],
+    /// Whether the word ends in `/`.
+    is_dir: bool,
 }
 
-/// A component and the place behind it.
-pub(crate) struct Edge {
-    component: Component,
-    node: Node,
+/// A node.
+pub(crate) struct Node {
+    /// The specs of the values and how many have each; sorted.
+    specs: Vec<(Spec, u32)>,
+    /// Values by the hashes of their features.
+    values: Map<u32>,
+    /// Nodes for the features that more values have.
+    nodes: Map<Link<Node>>,
+    /// Values in the nodes below and in this one.
+    len: usize,
+    /// Bytes of the nodes below.
+    below: usize,
+}
+
+impl<'a> Target<'a> {
+    /// `None` without wildcards.
+    pub(crate) fn new(word: &'a [u8]) -> Option<Self> {
+        let wild = pattern::skip_units(word);
+        if wild.is_empty() {
+            return None;
+        }
+        let prefix = pattern::cut(word, word.len().saturating_sub(wild.len())).0;
+        let slash = prefix.iter().rposition(|byte| *byte == b'/');
+        let (directory, rest) = pattern::cut(word, slash.map_or(0, |slash| slash.saturating_add(1)));
+        Some(Target { directory, rest, is_dir: word.last() == Some(&b'/') })
+    }
+
+    /// The feature by which the word stands in a node of this level.
+    fn feature(&self, level: usize) -> Feature<'a> {
+        if level == 0 {
+            let count = |depth: u32, byte: &u8| depth.wrapping_add(u32::from(*byte == b'/'));
+            let depth = self.directory.iter().fold(0, count);
+            return Feature { spec: Spec::directory(depth, self.is_dir), bytes: self.directory };
+        }
+        feature::nth(self.rest, level as u32).unwrap_or(Feature { spec: Spec::REST, bytes: &[] })
+    }
 }
 
 impl Node {
     pub(crate) const fn new() -> Self {
-        Node {
-            edges: Map::new(),
-            keys: Keys::new(),
-            values: Vec::new(),
-            missing: Vec::new(),
-            deep: Vec::new(),
+        Node { specs: Vec::new(), values: Map::new(), nodes: Map::new(), len: 0, below: 0 }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of memory of what belongs to the node, itself not included.
+    pub(crate) fn bytes(&self) -> usize {
+        let specs = self.specs.len().saturating_mul(size_of::<(Spec, u32)>());
+        let maps = self.values.bytes().saturating_add(self.nodes.bytes());
+        specs.saturating_add(maps).saturating_add(self.below)
+    }
+
+    /// A spec and, sorted behind it, the others.
+    #[inline(always)]
+    pub(crate) fn spec(&self, at: usize) -> Option<Spec> {
+        self.specs.get(at).map(|(spec, _)| *spec)
+    }
+
+    /// The values of a hash, and perhaps of others, each with its hash.
+    #[inline(always)]
+    pub(crate) fn values(&self, hash: u32) -> &[(u32, u32)] {
+        self.values.page(hash)
+    }
+
+    /// The node of a hash.
+    #[inline(always)]
+    pub(crate) fn below(&self, hash: u32) -> Option<&Node> {
+        if self.nodes.is_empty() {
+            return None;
         }
+        self.nodes.get(hash).next().map(Link::get)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.edges.is_empty() && self.values.is_empty() && self.missing.is_empty() && self.deep.is_empty()
+    /// Whether anything is under a hash.
+    #[inline(always)]
+    pub(crate) fn knows(&self, hash: u32) -> bool {
+        self.values.get(hash).next().is_some() || self.below(hash).is_some()
     }
 
-    /// Bytes of the node's own lists; not what is behind the edges.
-    fn bytes(&self) -> usize {
-        let values = self.values.len().saturating_add(self.missing.len()).saturating_add(self.deep.len());
-        self.edges
-            .bytes()
-            .saturating_add(self.keys.bytes())
-            .saturating_add(values.saturating_mul(size_of::<u32>()))
-    }
-
-    /// Adds the rest of a word; returns the bytes that took.
+    /// Adds a value to a node of a level.
+    ///
+    /// # Errors
+    /// Out of memory; what is found is the same as before.
     pub(crate) fn insert(
         &mut self,
-        rest: &[u8],
+        target: &Target<'_>,
         value: u32,
-        level: u32,
-        seed: u64,
-    ) -> Result<usize, OutOfMemory> {
-        let before = self.bytes();
-        let mut below = 0;
-        if rest.is_empty() {
-            self.values.push(value)?;
-        } else if level >= DEPTH {
-            self.deep.push(value)?;
-        } else {
-            let first = pattern::Component::first(rest);
-            let (key, hash) = component::key_of(first.text, seed);
-            let level_below = level.wrapping_add(1);
-            if let Some(edge) = self.edges.edit(hash, |edge| edge.get().component.is(first.text))? {
-                below = edge.edit()?.node.insert(first.rest, value, level_below, seed)?;
-            } else {
-                let mut edge = new_edge(first.text, level == 0)?;
-                below = edge.get().bytes();
-                let added = edge.edit()?.node.insert(first.rest, value, level_below, seed)?;
-                below = below.saturating_add(added);
-                self.count(key, hash, true)?;
-                if let Err(error) = self.edges.insert(hash, edge) {
-                    self.count(key, hash, false)?;
-                    return Err(error);
-                }
-            }
-            // The name may end before a last component of these (Q1); before the first one the constant part would not match.
-            if level > 0 && pattern::matches_nothing(rest) {
-                self.missing.push(value)?;
+        level: usize,
+        key: &Key,
+        words: &Words<'_>,
+    ) -> Result<(), OutOfMemory> {
+        let Feature { spec, bytes } = target.feature(level);
+        let hash = spec.hash(key, bytes);
+        let next = level.wrapping_add(1);
+        if spec != Spec::REST && next < LEVELS && self.below(hash).is_none() {
+            let few = self.values.get(hash).take(FEW).fold(0_usize, |few, _| few.wrapping_add(1));
+            if few == FEW {
+                self.split(hash, next, key, words)?;
             }
         }
-        Ok(self.bytes().saturating_sub(before).saturating_add(below))
+        self.count(spec)?;
+        let done = if self.below(hash).is_some() {
+            self.change(hash, |node| node.insert(target, value, next, key, words))
+        } else {
+            self.values.insert(hash, value)
+        };
+        match done {
+            Ok(()) => self.len = self.len.wrapping_add(1),
+            Err(OutOfMemory) => self.uncount(spec),
+        }
+        done
     }
 
-    /// Removes the rest of a word; returns the bytes that gave.
+    /// Makes a node for the values of a hash.
+    #[inline(never)]
+    fn split(&mut self, hash: u32, level: usize, key: &Key, words: &Words<'_>) -> Result<(), OutOfMemory> {
+        let mut link = Link::new(Node::new())?;
+        let node = link.edit()?;
+        for value in self.values.get(hash) {
+            let Some(target) = words(*value).and_then(Target::new) else {
+                return Ok(()); // Never: who adds a value knows the words of the others.
+            };
+            node.insert(&target, *value, level, key, words)?;
+        }
+        let below = size_of::<Node>().saturating_add(SHARED).saturating_add(node.bytes());
+        self.nodes.insert(hash, link)?;
+        // From now on the values are found twice, until they are taken away. That needs memory only for pages that are
+        // shared, and the first of them fails if there is none.
+        if self.values.get(hash).next().is_some() {
+            if let Err(error) = self.values.remove(hash, |_| true) {
+                self.nodes.remove(hash, |_| true)?;
+                return Err(error);
+            }
+        }
+        self.below = self.below.saturating_add(below);
+        while self.values.remove(hash, |_| true)?.is_some() {}
+        Ok(())
+    }
+
+    /// Changes the node of a hash, which is there.
+    fn change<T>(
+        &mut self,
+        hash: u32,
+        change: impl FnOnce(&mut Node) -> Result<T, OutOfMemory>,
+    ) -> Result<T, OutOfMemory> {
+        let node = self.nodes.edit(hash, |_| true)?.ok_or(OutOfMemory)?.edit()?;
+        let before = node.bytes();
+        let done = change(node);
+        self.below = self.below.saturating_sub(before).saturating_add(node.bytes());
+        done
+    }
+
+    /// Removes a value from a node of a level; false if it is not there.
+    ///
+    /// # Errors
+    /// Out of memory; what is found is the same as before.
     pub(crate) fn remove(
         &mut self,
-        rest: &[u8],
+        target: &Target<'_>,
         value: u32,
-        level: u32,
-        seed: u64,
-    ) -> Result<usize, OutOfMemory> {
-        let before = self.bytes();
-        let mut below = 0;
-        if rest.is_empty() {
-            take(&mut self.values, value);
-        } else if level >= DEPTH {
-            take(&mut self.deep, value);
+        level: usize,
+        key: &Key,
+    ) -> Result<bool, OutOfMemory> {
+        let Feature { spec, bytes } = target.feature(level);
+        let hash = spec.hash(key, bytes);
+        let removed = if self.below(hash).is_some() {
+            self.change(hash, |node| node.remove(target, value, level.wrapping_add(1), key))?
         } else {
-            let first = pattern::Component::first(rest);
-            let (key, hash) = component::key_of(first.text, seed);
-            let is = |edge: &Link<Edge>| edge.get().component.is(first.text);
-            if let Some(edge) = self.edges.edit(hash, is)? {
-                below = edge.edit()?.node.remove(first.rest, value, level.wrapping_add(1), seed)?;
-                if edge.get().node.is_empty() {
-                    below = below.saturating_add(edge.get().bytes());
-                    self.edges.remove(hash, is)?;
-                    self.count(key, hash, false)?;
-                }
-            }
-            if level > 0 && pattern::matches_nothing(rest) {
-                take(&mut self.missing, value);
-            }
+            self.values.remove(hash, |old| *old == value)?.is_some()
+        };
+        if removed {
+            self.uncount(spec);
+            self.len = self.len.wrapping_sub(1);
+            self.join(hash);
         }
-        Ok(before.saturating_sub(self.bytes()).saturating_add(below))
+        Ok(removed)
     }
 
-    fn count(&mut self, key: Key, hash: u32, more: bool) -> Result<(), OutOfMemory> {
-        let edges = &self.edges;
-        self.keys.count(key, hash, more, &|visit| edges.for_each_hash(visit))
-    }
-
-    /// The values of a word, and perhaps of others that are the same for [`DEPTH`] components.
-    pub(crate) fn exact(
-        &self,
-        rest: &[u8],
-        visit: &mut dyn FnMut(u32) -> bool,
-        level: u32,
-        seed: u64,
-    ) -> bool {
-        if rest.is_empty() {
-            return self.values.iter().any(|value| visit(*value));
-        }
-        if level >= DEPTH {
-            return self.deep.iter().any(|value| visit(*value));
-        }
-        let first = pattern::Component::first(rest);
-        let (_, hash) = component::key_of(first.text, seed);
-        self.edges.get(hash).any(|edge| {
-            edge.get().component.is(first.text)
-                && edge.get().node.exact(first.rest, visit, level.wrapping_add(1), seed)
-        })
-    }
-
-    /// Follows a name from a constant directory on.
+    /// Takes the values of a node that has few. When there is no memory for that, it stays; the next removal tries again.
     #[inline(never)]
-    pub(crate) fn walk(&self, name: &[u8], seed: u64, visit: &mut dyn FnMut(Hit) -> bool) -> Visit {
-        let mut this = pattern::Component::first(name);
-        let mut reached = Active::new();
-        if self.step(&this, true, seed, &mut reached, visit) {
-            return Visit::Stopped;
+    fn join(&mut self, hash: u32) {
+        let Some(node) = self.below(hash).filter(|node| node.len <= FEW && node.nodes.is_empty()) else {
+            return;
+        };
+        let freed = size_of::<Node>().saturating_add(SHARED).saturating_add(node.bytes());
+        let (mut few, mut len) = ([0_u32; FEW], 0_usize);
+        node.values.for_each(&mut |value| {
+            if let Some(place) = few.get_mut(len) {
+                *place = *value;
+            }
+            len = len.wrapping_add(1);
+        });
+        for value in few.iter().take(len) {
+            if self.values.insert(hash, *value).is_err() {
+                while matches!(self.values.remove(hash, |_| true), Ok(Some(_))) {}
+                return;
+            }
         }
-        loop {
-            let mut deep = |edge: &Edge| edge.node.deep.iter().any(|value| visit(Hit::Deep(*value)));
-            if reached.iter().any(&mut deep) {
-                return Visit::Stopped;
-            }
-            if reached.len > ACTIVE {
-                return Visit::Overflow;
-            }
-            if reached.len == 0 {
-                return Visit::Complete;
-            }
-            this = pattern::Component::first(this.rest);
-            let mut next = Active::new();
-            for edge in reached.iter() {
-                let again = edge.component.repeats && this.has_slash;
-                if again && edge.component.matches(this.text, false, false) {
-                    let stopped = if this.rest.is_empty() { show(edge, true, visit) } else { next.add(edge) };
-                    if stopped {
-                        return Visit::Stopped;
-                    }
-                }
-                if edge.node.step(&this, false, seed, &mut next, visit) {
-                    return Visit::Stopped;
-                }
-            }
-            reached = next;
+        if self.nodes.remove(hash, |_| true).is_ok() {
+            self.below = self.below.saturating_sub(freed);
         }
     }
 
-    /// Follows one component of a name; `head`: the first one. Behind the last component nothing is followed any more, so
-    /// that no number of edges is too many there. True if `visit` had enough.
-    #[inline(never)]
-    fn step<'n>(
-        &'n self,
-        this: &pattern::Component<'_>,
-        head: bool,
-        seed: u64,
-        next: &mut Active<'n>,
-        visit: &mut dyn FnMut(Hit) -> bool,
-    ) -> bool {
-        let ended = !this.has_slash;
-        let mut keys = self.keys.hashes(this.text, seed);
-        while let Some(hash) = keys.next() {
-            for edge in self.edges.get(hash).map(Link::get) {
-                let component = &edge.component;
-                if component.repeats && ended || !component.matches(this.text, ended, head) {
-                    continue;
-                }
-                let stopped = if this.rest.is_empty() {
-                    show(edge, !(head && ended && component.is_exhausted(this.text)), visit)
-                } else {
-                    next.add(edge)
-                };
-                if stopped {
-                    return true;
-                }
+    /// Notes one more value of a spec.
+    fn count(&mut self, spec: Spec) -> Result<(), OutOfMemory> {
+        let place = self.specs.partition_point(|(old, _)| *old < spec);
+        if let Some((_, count)) = self.specs.get_mut(place).filter(|(old, _)| *old == spec) {
+            *count = count.saturating_add(1);
+            return Ok(());
+        }
+        self.specs.push((spec, 1))?;
+        // It comes between the others.
+        let mut carried = (spec, 1);
+        for next in self.specs.iter_mut().skip(place) {
+            core::mem::swap(next, &mut carried);
+        }
+        Ok(())
+    }
+
+    /// Notes one less.
+    fn uncount(&mut self, spec: Spec) {
+        let place = self.specs.partition_point(|(old, _)| *old < spec);
+        if let Some((_, count)) = self.specs.get_mut(place).filter(|(old, _)| *old == spec) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.specs.remove(place);
             }
         }
-        false
+    }
+
+    /// Shows the values of a word, and perhaps of others, until `visit` returns true.
+    pub(crate) fn exact(&self, target: &Target<'_>, key: &Key, visit: &mut dyn FnMut(u32) -> bool) {
+        let mut node = self;
+        for level in 0..LEVELS {
+            let Feature { spec, bytes } = target.feature(level);
+            let hash = spec.hash(key, bytes);
+            if node.values.get(hash).any(|value| visit(*value)) {
+                return;
+            }
+            match node.below(hash) {
+                Some(below) => node = below,
+                None => return,
+            }
+        }
     }
 
     pub(crate) fn copy(&self) -> Result<Self, OutOfMemory> {
         Ok(Node {
-            edges: self.edges.share()?,
-            keys: self.keys.copy()?,
-            values: self.values.try_clone()?,
-            missing: self.missing.try_clone()?,
-            deep: self.deep.try_clone()?,
+            specs: self.specs.try_clone()?,
+            values: self.values.share()?,
+            nodes: self.nodes.share()?,
+            ..*self
         })
     }
 
     pub(crate) fn freeze(&mut self) {
-        self.edges.freeze();
-        self.keys.trim();
-        self.values.trim();
-        self.missing.trim();
-        self.deep.trim();
+        self.specs.trim();
+        self.values.freeze();
+        self.nodes.freeze();
     }
 }
 
-/// Not inlined: an edge by value takes stack, and inserting is recursive.
-#[inline(never)]
-fn new_edge(text: &[u8], head: bool) -> Result<Link<Edge>, OutOfMemory> {
-    Link::new(Edge { component: Component::new(text, head)?, node: Node::new() })
-}
-
-fn take(list: &mut Vec<u32>, value: u32) {
-    if let Some(place) = list.iter().position(|old| *old == value) {
-        list.remove(place);
-    }
-}
-
-impl Edge {
-    /// Without the node's lists.
-    fn bytes(&self) -> usize {
-        size_of::<Edge>().saturating_add(SHARED).saturating_add(self.component.bytes())
-    }
-}
-
-impl crate::link::Node for Edge {
+impl crate::link::Node for Node {
     fn copy(&self) -> Result<Self, OutOfMemory> {
-        Ok(Edge { component: self.component.copy()?, node: self.node.copy()? })
+        Node::copy(self)
     }
 
     fn freeze(&mut self) {
-        self.node.freeze();
-    }
-}
-
-/// Shows the words that go on below the last level behind an edge, and at the end of the name those that end there;
-/// `missing`: also those of which one more component may be missing. True if `visit` had enough.
-fn show(edge: &Edge, missing: bool, visit: &mut dyn FnMut(Hit) -> bool) -> bool {
-    let node = &edge.node;
-    let missing: &[u32] = if missing { &node.missing } else { &[] };
-    node.deep.iter().any(|value| visit(Hit::Deep(*value)))
-        || node.values.iter().chain(missing).any(|value| visit(Hit::Match(*value)))
-}
-
-/// The edges followed last, each once.
-struct Active<'n> {
-    edges: [Option<&'n Edge>; ACTIVE],
-    /// More than [`ACTIVE`]: there were too many.
-    len: usize,
-}
-
-impl<'n> Active<'n> {
-    const fn new() -> Self {
-        Active { edges: [None; ACTIVE], len: 0 }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &'n Edge> + '_ {
-        self.edges.iter().map_while(|edge| *edge)
-    }
-
-    /// Always false: to go on.
-    fn add(&mut self, edge: &'n Edge) -> bool {
-        if !self.iter().any(|old| core::ptr::eq(old, edge)) {
-            if let Some(place) = self.edges.get_mut(self.len) {
-                *place = Some(edge);
-            }
-            self.len = self.len.saturating_add(1);
-        }
-        false
+        Node::freeze(self);
     }
 }

@@ -13,7 +13,7 @@
 //! needs such a set: names and patterns themselves may have any length.
 
 use crate::mem::{OutOfMemory, Vec};
-use crate::name::{is_valid_word, next_element, skip_plain, Element, Name};
+use crate::name::{find_slash, is_valid_word, next_element, skip_plain, Class, Element, Name};
 
 /// Largest number of elements in one component with wildcards (counted separately on each side of `\-`), and
 /// largest number of components from the first `\{` on. A component of a path has 255 units at most, and a path
@@ -122,8 +122,11 @@ fn rest_matches(name: &[u8], pattern: &[u8]) -> bool {
     let (mut name, mut pattern) = (name, pattern);
     while !name.is_empty() && !pattern.is_empty() {
         let this = Component::first(pattern);
-        if this.group().is_some() {
-            return repeated_matches(name, pattern);
+        if let Some(inner) = this.group() {
+            return match one_group_matches(name, inner, this.rest) {
+                Some(answer) => answer,
+                None => repeated_matches(name, pattern),
+            };
         }
         let that = Component::first(name);
         if !component_matches(that.text, this.text) {
@@ -132,6 +135,44 @@ fn rest_matches(name: &[u8], pattern: &[u8]) -> bool {
         (name, pattern) = (that.rest, this.rest);
     }
     name.is_empty() && matches_nothing(pattern)
+}
+
+/// The same where only one group is left, and no component may be missing behind it: then the components behind it are the
+/// last ones of the name, and all before these are repetitions. `None` for all other patterns.
+#[inline(never)]
+fn one_group_matches(name: &[u8], inner: &[u8], behind: &[u8]) -> Option<bool> {
+    let (mut start, mut pattern) = (name.len().saturating_sub(usize::from(name.ends_with(b"/"))), behind);
+    while !pattern.is_empty() {
+        let this = Component::first(pattern);
+        if this.group().is_some() || !this.has_slash && matches_nothing(this.text) {
+            return None;
+        }
+        let Some(slash) = name.get(..start)?.iter().rposition(|byte| *byte == b'/') else {
+            return Some(false);
+        };
+        (start, pattern) = (slash, this.rest);
+    }
+    // Each repetition ends with a `/`.
+    let Some((b'/', _)) = name.get(start..).and_then(<[u8]>::split_first) else {
+        return Some(false);
+    };
+    let (mut repeated, mut last) = cut(name, start.saturating_add(1));
+    let mut pattern = behind;
+    while !pattern.is_empty() {
+        let (this, that) = (Component::first(pattern), Component::first(last));
+        if !component_matches(that.text, this.text) {
+            return Some(false);
+        }
+        (last, pattern) = (that.rest, this.rest);
+    }
+    while inner != br"\*" && !repeated.is_empty() {
+        let that = Component::first(repeated);
+        if !component_matches(that.text, inner) {
+            return Some(false);
+        }
+        repeated = that.rest;
+    }
+    Some(true)
 }
 
 /// Compares from a `\{` on (reference 2.4). How often a group is repeated may depend on all that follows, so each
@@ -196,6 +237,9 @@ pub(crate) fn matches_nothing(pattern: &[u8]) -> bool {
 /// `\-`, and nothing of what is between or behind the others (reference 2.3).
 #[inline]
 pub(crate) fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
+    if let [b'\\', b'*'] = pattern {
+        return true;
+    }
     let (first, mut subtracted) = split_minus(pattern);
     if !side_matches(name, first) {
         return false;
@@ -211,13 +255,132 @@ pub(crate) fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
 }
 
 /// Whether all of a component is consumed by all of a pattern without `\-` and groups.
+#[inline]
 fn side_matches(name: &[u8], pattern: &[u8]) -> bool {
+    let wild = skip_units(pattern);
+    let prefix = cut(pattern, pattern.len().saturating_sub(wild.len())).0;
+    match name.strip_prefix(prefix) {
+        None => false,
+        Some(name) if wild.is_empty() => name.is_empty(),
+        Some(_) if wild == br"\*" => true,
+        Some(name) => wild_matches(name, wild),
+    }
+}
+
+/// The same for a pattern that begins with a wildcard.
+#[inline(never)]
+fn wild_matches(name: &[u8], pattern: &[u8]) -> bool {
+    if let Some(answer) = simply_matches(name, pattern) {
+        return answer;
+    }
     // An element has a byte at least, and nearly every pattern is short.
+    if let Some(answer) = wildcards_match(name, pattern) {
+        return answer;
+    }
     if pattern.len() < 64 {
         follow::<u64>(name, pattern)
     } else {
         follow::<Wide>(name, pattern)
     }
+}
+
+/// The answer for the commonest patterns: one wildcard that runs and a literal end, or a literal part between two `\*`.
+/// `None` for all others, and where an escape in the name could be cut in the middle.
+#[inline(always)]
+fn simply_matches(name: &[u8], pattern: &[u8]) -> Option<bool> {
+    let (element, tail) = next_element(pattern)?;
+    let behind = skip_units(tail);
+    let (class, least) = match element {
+        Element::Many(class) => (class, 0),
+        Element::Some(class) => (class, 1),
+        _ => return None,
+    };
+    if !behind.is_empty() {
+        if behind != br"\*" || element != Element::Many(Class::Any) || name.contains(&b'\\') {
+            return None;
+        }
+        return Some(is_in(cut(tail, tail.len().saturating_sub(behind.len())).0, name));
+    }
+    let Some(run) = name.strip_suffix(tail) else {
+        return Some(false);
+    };
+    if run.len() < least {
+        return Some(false);
+    }
+    for byte in run {
+        if *byte == b'\\' {
+            return None;
+        }
+        if !class.contains(*byte) {
+            return Some(false);
+        }
+    }
+    Some(true)
+}
+
+/// The answer for a pattern that has wildcards only, as [`follow`] finds it: with a set of all elements that accept a unit,
+/// for each kind of units. `None` for all others.
+#[inline(never)]
+fn wildcards_match(name: &[u8], pattern: &[u8]) -> Option<bool> {
+    if pattern.len() >= 64 {
+        return None;
+    }
+    // A unit of each kind that a class can tell from others.
+    const KINDS: [u8; 5] = [b'.', b'0', b'a', b'g', b'-'];
+    let mut accepts = [0_u64; KINDS.len()];
+    let (mut stays, mut skips, mut end) = (0_u64, 0_u64, 1_u64);
+    for element in elements(pattern) {
+        let class = match element {
+            Element::One(class) | Element::Some(class) | Element::Many(class) => class,
+            _ => return None,
+        };
+        for (set, unit) in accepts.iter_mut().zip(KINDS) {
+            if class.contains(unit) {
+                *set |= end;
+            }
+        }
+        if !matches!(element, Element::One(_)) {
+            stays |= end;
+        }
+        if matches!(element, Element::Many(_)) {
+            skips |= end;
+        }
+        end <<= 1;
+    }
+    // An addition carries a bit through all elements behind it that may match nothing.
+    let skip = |reached: u64| reached | (skips.wrapping_add(reached & skips) ^ skips);
+    let mut reached = skip(1);
+    for unit in units(name) {
+        let kind = match unit {
+            b'.' => 0,
+            b'0'..=b'9' => 1,
+            b'a'..=b'f' | b'A'..=b'F' => 2,
+            b'g'..=b'z' | b'G'..=b'Z' => 3,
+            _ => 4,
+        };
+        let used = reached & accepts.get(kind).copied().unwrap_or(0);
+        if used == 0 {
+            return Some(false);
+        }
+        reached = skip(used << 1 | used & stays);
+    }
+    Some(reached & end != 0)
+}
+
+/// Whether `part` stands somewhere in `text`.
+pub(crate) fn is_in(part: &[u8], text: &[u8]) -> bool {
+    let Some(first) = part.first() else {
+        return true;
+    };
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        rest = rest.get(at..).unwrap_or(&[]);
+        if rest.starts_with(part) {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or(&[]);
+    }
+    false
 }
 
 /// Follows all possibilities at the same time.
@@ -287,7 +450,7 @@ pub(crate) struct Component<'a> {
 
 impl<'a> Component<'a> {
     pub(crate) fn first(path: &'a [u8]) -> Component<'a> {
-        let end = path.iter().position(|&byte| byte == b'/').unwrap_or(path.len());
+        let end = find_slash(path).unwrap_or(path.len());
         let (text, rest) = cut(path, end);
         match rest.split_first() {
             Some((_, rest)) => Component { text, has_slash: true, rest },

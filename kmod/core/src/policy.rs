@@ -13,7 +13,7 @@ use crate::condition::Condition;
 use crate::domain::Domain;
 use crate::edit::{ActivateError, Edit};
 use crate::exceptions::Exceptions;
-use crate::group::{AddressGroup, GroupId, GroupKind, NumberGroup};
+use crate::group::{self, AddressGroup, GroupId, GroupKind, NumberGroup};
 use crate::groups::Groups;
 use crate::hash;
 use crate::link::{Link, SHARED};
@@ -21,7 +21,6 @@ use crate::manager::Manager;
 use crate::map::{Map, Value};
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::name::{DomainName, Name, ROOT_DOMAIN};
-use crate::path_index::{Hit, Visit};
 use crate::pattern;
 use crate::profile::{Profile, Profiles};
 use crate::table::Table;
@@ -30,9 +29,6 @@ use crate::task::Task;
 pub use crate::domain::{DomainFlags, DomainId};
 pub use crate::edit::Cursor;
 pub use crate::preference::Preferences;
-
-/// Members of path groups that may match in part beside each other; more are compared one by one.
-const DEEP: usize = 4;
 
 /// One snapshot.
 pub struct Policy {
@@ -85,7 +81,7 @@ impl Policy {
     /// # Errors
     /// Out of memory.
     pub fn with_key(key: u64) -> Result<Policy, OutOfMemory> {
-        let seed = hash::step(key, 0x5EC1);
+        let seed = hash::seed(key);
         let mut domains = Table::new(seed);
         // The name is valid; the error is never seen.
         let name = DomainName::copy_from(ROOT_DOMAIN)?.ok_or(OutOfMemory)?;
@@ -225,10 +221,7 @@ impl Policy {
 
     /// The group and the word of a member.
     pub(crate) fn path_member(&self, number: u32) -> Option<(GroupId, &[u8])> {
-        let [a, b, c, d, word @ ..] = self.groups.get().path_members.get(number)?.bytes else {
-            return None;
-        };
-        Some((GroupId(u32::from_le_bytes([*a, *b, *c, *d])), word))
+        group::path_member(&self.groups.get().path_members, number)
     }
 
     /// The name of a group, without `@`; empty if there is no such group.
@@ -240,71 +233,25 @@ impl Policy {
         }
     }
 
-    /// Shows the groups of which a member matches, until `visit` returns true; one may be shown several times. True if
-    /// too many members match in part to say.
+    /// Shows the groups of which a member matches, until `visit` returns true; one may be shown several times.
     pub(crate) fn groups_of(
         &self,
         name: Name<'_>,
         wildcards: bool,
         visit: &mut dyn FnMut(GroupId) -> bool,
-    ) -> bool {
-        let groups = self.groups.get();
-        // Members to compare in full, which needs stack that the walk takes.
-        let mut deep = [0_u32; DEEP];
-        let mut len = 0_usize;
-        let end = groups.path_member_index.visit(name, wildcards, &mut |hit| match hit {
-            Hit::Match(number) => self.path_member(number).is_some_and(|(id, _)| visit(id)),
-            Hit::Word(number) => match self.path_member(number) {
-                Some((id, word)) if *word == *name.as_bytes() => visit(id),
-                _ => false,
-            },
-            Hit::Deep(number) => {
-                if let Some(place) = deep.get_mut(len) {
-                    *place = number;
-                }
-                len = len.wrapping_add(1);
-                len > DEEP
-            }
+    ) {
+        self.groups.get().path_member_index.any(name, wildcards, &mut |number| {
+            let member = self.path_member(number).filter(|(_, word)| pattern::matches_word(name, word));
+            member.is_some_and(|(id, _)| visit(id))
         });
-        if end == Visit::Overflow || len > DEEP {
-            return true;
-        }
-        if end == Visit::Complete {
-            for number in deep.iter().take(len) {
-                match self.path_member(*number) {
-                    Some((id, word)) if pattern::matches_word(name, word) && visit(id) => return false,
-                    _ => {}
-                }
-            }
-        }
-        false
     }
 
     /// Whether a member of a path group matches; members with wildcards count only if `wildcards` is set (reference 2.6).
     pub fn path_group_matches(&self, id: GroupId, name: Name<'_>, wildcards: bool) -> bool {
-        let (mut found, mut unclear) = (false, false);
-        let index = &self.groups.get().path_member_index;
-        let end = index.visit(name, wildcards, &mut |hit| {
-            let number = match hit {
-                Hit::Match(number) | Hit::Word(number) | Hit::Deep(number) => number,
-            };
-            if let Some((_, word)) = self.path_member(number).filter(|(group, _)| *group == id) {
-                found = match hit {
-                    Hit::Match(_) => true,
-                    Hit::Word(_) => *word == *name.as_bytes(),
-                    Hit::Deep(_) => {
-                        // Comparing it in full needs stack that the walk takes.
-                        unclear = true;
-                        false
-                    }
-                };
-            }
-            found
-        });
-        if found || (end != Visit::Overflow && !unclear) {
-            return found;
-        }
-        self.path_group_members(id).any(|word| pattern::matches_word(name, word))
+        self.groups.get().path_member_index.any(name, wildcards, &mut |number| {
+            let member = self.path_member(number).filter(|(group, _)| *group == id);
+            member.is_some_and(|(_, word)| pattern::matches_word(name, word))
+        })
     }
 
     /// Whether `deny_rewrite` protects a file (reference 3.7).

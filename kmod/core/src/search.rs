@@ -3,15 +3,14 @@
 
 use crate::acl_list::{address_key, other_key, AclList, EntryId, CAPABILITY, GROUP, NETWORK, SIGNAL};
 use crate::args::PathArg;
-use crate::condition::{has_uid, Condition, Uid};
+use crate::condition::Condition;
 use crate::entry;
 use crate::facts::Facts;
 use crate::group::GroupId;
 use crate::mem::Arc;
 use crate::name::Name;
-use crate::path_index::{Hit, Visit};
+use crate::pattern;
 use crate::policy::Policy;
-use crate::record;
 use crate::records::Record;
 use crate::request::{Class, PathOp, Request};
 
@@ -40,9 +39,8 @@ pub(crate) fn decide(
         bit: operation.bit(),
         best: None,
         over: false,
-        waiting: Waiting::new(),
     };
-    let overflow = match request {
+    match request {
         Request::Path { op, path } => search.path(*path, !matches!(op, PathOp::Execute | PathOp::Transit)),
         Request::Path2 { from: path, .. }
         | Request::PathNumber { path, .. }
@@ -55,15 +53,6 @@ pub(crate) fn decide(
             search.other(address_key(list.seed, address));
             search.other(other_key(list.seed, NETWORK, 0))
         }
-    };
-    if overflow {
-        search.best = None;
-        for record in list.records.iter() {
-            search.entry(&record, false);
-            if search.over {
-                break;
-            }
-        }
     }
     let (number, condition) = search.best?;
     let set = match condition {
@@ -74,10 +63,6 @@ pub(crate) fn decide(
 }
 
 /// A request on its way through the list.
-///
-/// While the index is walked there is little stack left. Entries that need more of it, because a second path or a condition
-/// compares names, wait until the walk is over; if there are too many of them, it begins again behind those that have been
-/// tried, and after [`WALKS`] times the list is asked entry by entry.
 struct Search<'a> {
     list: &'a AclList,
     policy: &'a Policy,
@@ -89,207 +74,95 @@ struct Search<'a> {
     best: Option<(u32, Option<&'a Condition>)>,
     /// Whether no other entry can change the decision.
     over: bool,
-    waiting: Waiting,
-}
-
-/// Entries that are tried later.
-struct Waiting {
-    numbers: [u32; WAITING],
-    /// Of which the first path is known to match: a bit each.
-    known: u8,
-    len: u8,
-    /// How many came in this walk, and how many were tried after the walks before it.
-    seen: u32,
-    tried: u32,
-    /// Whether there was no room for another one.
-    full: bool,
-}
-
-const WAITING: usize = 4;
-/// How often the index is walked.
-const WALKS: u32 = 16;
-
-impl Waiting {
-    const fn new() -> Self {
-        Waiting { numbers: [0; WAITING], known: 0, len: 0, seen: 0, tried: 0, full: false }
-    }
-
-    /// Makes an entry wait, unless it was tried already. True when there is no room for another one.
-    fn add(&mut self, number: u32, known: bool) -> bool {
-        self.seen = self.seen.wrapping_add(1);
-        if self.seen > self.tried {
-            if let Some(place) = self.numbers.get_mut(usize::from(self.len)) {
-                *place = number;
-                self.known |= u8::from(known).wrapping_shl(self.len.into());
-                self.len = self.len.wrapping_add(1);
-            }
-        }
-        self.full = usize::from(self.len) == WAITING;
-        self.full
-    }
-
-    /// After a walk whose entries were tried. True if another one may find more; it does not when the search is `over`.
-    fn begin_again(&mut self, over: bool) -> bool {
-        let more = self.full && !over;
-        let tried = if more { self.tried.wrapping_add(WAITING as u32) } else { 0 };
-        *self = Waiting { tried, ..Waiting::new() };
-        more
-    }
 }
 
 impl<'a> Search<'a> {
-    /// Entries found by a path. True if too many words match in part, or too many entries have to wait. Inlined, because
-    /// what waits is tried from here.
+    /// Entries found by a path. What walks through an index is a function of its own, so that one does not take the stack
+    /// of the other.
     #[inline(always)]
-    fn path(&mut self, name: Name<'_>, wildcards: bool) -> bool {
-        for _ in 0..WALKS {
-            if self.walk_words(name, wildcards) == Visit::Overflow {
-                return true;
+    fn path(&mut self, name: Name<'_>, wildcards: bool) {
+        for number in self.list.paths.plain(name) {
+            self.candidate(number, name);
+            if self.over {
+                return;
             }
-            if self.try_waiting() {
-                continue;
-            }
-            if self.over || self.list.groups == 0 {
-                return false;
-            }
-            for _ in 0..WALKS {
-                if self.walk_groups(name, wildcards) {
-                    return true;
-                }
-                if !self.try_waiting() {
-                    return false;
-                }
-            }
-            return true;
         }
-        true
+        if wildcards && self.list.paths.has_patterns() {
+            self.patterns(name);
+        }
+        if !self.over && self.list.groups > 0 {
+            self.groups(name, wildcards);
+        }
     }
 
     #[inline(never)]
-    fn walk_words(&mut self, name: Name<'_>, wildcards: bool) -> Visit {
-        self.list.paths.visit(name, wildcards, &mut |hit| self.candidate(hit, name))
+    fn patterns(&mut self, name: Name<'_>) {
+        let mut walk = self.list.paths.patterns(name);
+        while let Some(number) = walk.next() {
+            self.candidate(number, name);
+            if self.over {
+                return;
+            }
+        }
     }
 
     #[inline(never)]
-    fn walk_groups(&mut self, name: Name<'_>, wildcards: bool) -> bool {
+    fn groups(&mut self, name: Name<'_>, wildcards: bool) {
         let list = self.list;
         self.policy.groups_of(name, wildcards, &mut |id| {
-            let mut numbers = list.others.get(other_key(list.seed, GROUP, u64::from(id.0)));
-            numbers.any(|number| self.group_candidate(*number, id))
-        })
+            for number in list.others.get(other_key(list.seed, GROUP, u64::from(id.0))) {
+                self.group_candidate(*number, id);
+            }
+            self.over
+        });
     }
 
-    /// Tries the entries that wait. True if there may be more of them.
-    #[inline(always)]
-    fn try_waiting(&mut self) -> bool {
-        if self.waiting.seen == 0 {
-            return false;
-        }
-        while self.waiting.len > 0 {
-            self.try_last();
-        }
-        self.waiting.begin_again(self.over)
-    }
-
-    /// Tries the last of the entries that wait.
-    #[inline(never)]
-    fn try_last(&mut self) {
-        self.waiting.len = self.waiting.len.wrapping_sub(1);
-        let place = self.waiting.len;
-        let number = self.waiting.numbers.get(usize::from(place)).copied();
-        if let Some(record) = number.and_then(|number| self.list.records.get(number)) {
-            self.entry(&record, self.waiting.known.wrapping_shr(place.into()) & 1 == 1);
-        }
-    }
-
-    fn other(&mut self, hash: u32) -> bool {
+    fn other(&mut self, hash: u32) {
         for number in self.list.others.get(hash) {
             if let Some(record) = self.list.records.get(*number) {
-                self.entry(&record, false);
+                self.entry(&record);
             }
         }
-        false
     }
 
-    /// An entry that the index found for a name. True when the walk need not go on.
+    /// An entry that the index found for a name, which its word may match.
     #[inline]
-    fn candidate(&mut self, hit: Hit, name: Name<'_>) -> bool {
-        let (Hit::Match(number) | Hit::Word(number) | Hit::Deep(number)) = hit;
+    fn candidate(&mut self, number: u32, name: Name<'_>) {
+        if self.is_late(number) {
+            return;
+        }
         let Some(record) = self.list.records.get(number) else {
-            return false;
+            return;
         };
         let Some(args) = self.allows(&record) else {
-            return false;
+            return;
         };
-        match hit {
-            Hit::Match(_) => {}
-            Hit::Word(_) if self.found_word(args) == Some(name.as_bytes()) => {}
-            Hit::Word(_) => return false, // Another word with the same hash.
-            Hit::Deep(_) => return self.waiting.add(number, false),
+        if !entry::found_word(self.class, args).is_some_and(|word| pattern::matches_word(name, word)) {
+            return;
         }
-        match self.request {
-            Request::Path { .. } => {}
-            Request::Path2 { .. } | Request::Mount { .. } => return self.waiting.add(number, true),
-            _ if entry::matches(args, self.policy, self.request, true) => {}
-            _ => return false,
-        }
-        let condition = record.shared.as_deref();
-        match condition.map(Condition::uid) {
-            None => {}
-            Some(Uid::Only(group)) => {
-                if !has_uid(group, self.facts, self.policy) {
-                    return false;
-                }
-            }
-            Some(_) => {
-                if condition.is_some_and(Condition::compares_names) {
-                    return self.waiting.add(number, true);
-                }
-                if condition.is_some_and(|condition| !condition.is_true(self.facts, self.policy)) {
-                    return false;
-                }
-            }
-        }
-        self.grant(number, condition);
-        self.over
-    }
-
-    /// The word by which an entry is found.
-    #[inline]
-    fn found_word(&self, args: &'a [u8]) -> Option<&'a [u8]> {
-        if let Some(word) = record::only_word(args).filter(|_| self.class == Class::Path) {
-            return Some(word);
-        }
-        let mut rest = args;
-        if self.class == Class::Env {
-            return record::word(&mut rest);
-        }
-        match self.found_path(rest) {
-            Some(PathArg::Word(word)) => Some(word),
-            _ => None,
+        if self.class == Class::Path || entry::matches(args, self.policy, self.request, true) {
+            self.try_condition(&record);
         }
     }
 
-    /// The path by which an entry is found.
-    fn found_path(&self, args: &'a [u8]) -> Option<PathArg<'a, GroupId>> {
-        let mut rest = args;
-        if self.class == Class::Mount {
-            record::path(&mut rest)?; // The device, which comes first.
+    /// An entry under the hash of a group: is it this group's?
+    fn group_candidate(&mut self, number: u32, id: GroupId) {
+        if self.is_late(number) {
+            return;
         }
-        record::path(&mut rest)
-    }
-
-    /// An entry under the hash of a group: is it this group's? True when the walk need not go on.
-    fn group_candidate(&mut self, number: u32, id: GroupId) -> bool {
-        let Some(args) = self.list.records.get(number).and_then(|record| self.allows(&record)) else {
-            return false;
+        let Some(record) = self.list.records.get(number) else {
+            return;
         };
-        let is = self.found_path(args) == Some(PathArg::Group(id));
-        is && self.waiting.add(number, true)
+        let Some(args) = self.allows(&record) else {
+            return;
+        };
+        let is = entry::found_path(self.class, args) == Some(PathArg::Group(id));
+        if is && entry::matches(args, self.policy, self.request, true) {
+            self.try_condition(&record);
+        }
     }
 
-    /// The arguments of an entry, if it allows the operation. This does not depend on what was found so far: a walk that
-    /// begins again must come by the same entries.
+    /// The arguments of an entry, if it allows the operation.
     #[inline]
     fn allows(&self, record: &Record<'a, Arc<Condition>>) -> Option<&'a [u8]> {
         match entry::header(record.bytes) {
@@ -303,33 +176,31 @@ impl<'a> Search<'a> {
         self.best.is_some_and(|(best, _)| best < number)
     }
 
-    fn grant(&mut self, number: u32, condition: Option<&'a Condition>) {
-        if self.is_late(number) {
-            return;
+    /// An entry whose arguments match grants if its condition is true.
+    #[inline]
+    fn try_condition(&mut self, record: &Record<'a, Arc<Condition>>) {
+        let condition = record.shared.as_deref();
+        let is_true = match condition {
+            None => true,
+            Some(condition) => condition.is_true(self.facts, self.policy),
+        };
+        if is_true {
+            self.best = Some((record.number, condition));
+            self.over = self.list.setting == 0;
         }
-        self.best = Some((number, condition));
-        self.over = self.list.setting == 0;
     }
 
-    /// Tries an entry, whatever it is.
-    #[inline(always)]
-    fn entry(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) {
+    /// Tries an entry that no word leads to.
+    #[inline]
+    fn entry(&mut self, record: &Record<'a, Arc<Condition>>) {
         if self.over || self.is_late(record.number) {
             return;
         }
         let Some(args) = self.allows(record) else {
             return;
         };
-        if !entry::matches(args, self.policy, self.request, known) {
-            return;
-        }
-        let condition = record.shared.as_deref();
-        let is_true = match condition {
-            Some(condition) => condition.is_true(self.facts, self.policy),
-            None => true,
-        };
-        if is_true {
-            self.grant(record.number, condition);
+        if entry::matches(args, self.policy, self.request, false) {
+            self.try_condition(record);
         }
     }
 }

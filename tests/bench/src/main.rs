@@ -8,6 +8,7 @@
 //! building the policies costs time but is not counted, and the program needs no `unsafe` and no help of the counter.
 
 mod cases;
+mod patterns;
 mod policies;
 
 use std::hint::black_box;
@@ -59,10 +60,11 @@ fn main() {
     // What the counting itself costs; xtask subtracts it.
     count("empty", Budget::Stated, || {});
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, fn()); 5] = [
+    let groups: [(&str, fn()); 6] = [
         ("checks", cases::checks),
         ("conditions", cases::conditions),
         ("worst", cases::worst),
+        ("patterns", patterns::all),
         ("edits", cases::edits),
         ("loading", cases::loading),
     ];

@@ -9,7 +9,15 @@ use crate::choices::Choices;
 use crate::target::print;
 use crate::word::{styled_word, wild_component, word, Style};
 
-fn number(choices: &mut Choices<'_>) -> String {
+fn number(choices: &mut Choices<'_>, style: Style) -> String {
+    if style == Style::Ranges && !choices.one_in(8) {
+        let least = choices.below(60);
+        return match choices.below(3) {
+            0 => least.to_string(),
+            1 => format!("{least}-{}", least + choices.below(4)),
+            _ => format!("{least}-{}", least + choices.below(60)),
+        };
+    }
     match choices.below(6) {
         0 => choices.pick(&["@N", "@M"]).into(),
         1 => format!("{}-{}", choices.below(6), choices.below(9)),
@@ -101,7 +109,15 @@ pub struct Words {
 impl Words {
     /// No words yet.
     pub fn new(choices: &mut Choices<'_>) -> Self {
-        let style = choices.pick(&[Style::Mixed, Style::Mixed, Style::OnePath, Style::Crowded]);
+        let style = choices.pick(&[
+            Style::Mixed,
+            Style::Mixed,
+            Style::OnePath,
+            Style::Crowded,
+            Style::Deep,
+            Style::Siblings,
+            Style::Ranges,
+        ]);
         Words { list: Vec::new(), asked: Vec::new(), style }
     }
 
@@ -141,7 +157,7 @@ impl Words {
         if choices.one_in(8) {
             return choices.pick(&["@P", "@Q"]).into();
         }
-        if self.style == Style::OnePath && !self.list.is_empty() && !choices.one_in(6) {
+        if matches!(self.style, Style::OnePath | Style::Ranges) && !self.list.is_empty() && !choices.one_in(6) {
             return self.list[0].clone();
         }
         if choices.one_in(3) && !self.list.is_empty() {
@@ -169,7 +185,11 @@ pub fn acl(choices: &mut Choices<'_>, words: &mut Words) -> String {
     let operations: Vec<Operation> = Operation::all()
         .filter(|op| !matches!(op.class(), Class::ExecuteHandler | Class::DeniedExecuteHandler))
         .collect();
-    let operation = if choices.one_in(3) {
+    let style = words.style;
+    let has_range = |op: &&Operation| matches!(op.class(), Class::PathNumber | Class::Device | Class::Network);
+    let operation = if style == Style::Ranges && !choices.one_in(6) {
+        choices.pick(&operations.iter().filter(has_range).copied().collect::<Vec<_>>())
+    } else if choices.one_in(3) {
         choices.pick(&operations)
     } else {
         Operation::Path(choices.pick(&[PathOp::Read, PathOp::Write, PathOp::ReadWrite, PathOp::Execute]))
@@ -186,11 +206,11 @@ pub fn acl(choices: &mut Choices<'_>, words: &mut Words) -> String {
         Class::Path2 => (0..2).for_each(|_| add(words.path(choices))),
         Class::PathNumber => {
             add(words.path(choices));
-            add(number(choices));
+            add(number(choices, style));
         }
         Class::Device => {
             add(words.path(choices));
-            (0..3).for_each(|_| add(number(choices)));
+            (0..3).for_each(|_| add(number(choices, style)));
         }
         Class::Network => {
             add(match choices.below(4) {
@@ -198,12 +218,12 @@ pub fn acl(choices: &mut Choices<'_>, words: &mut Words) -> String {
                 1 => "@B".into(),
                 _ => address_range(choices),
             });
-            add(number(choices));
+            add(number(choices, style));
         }
         Class::Mount => {
             (0..2).for_each(|_| add(words.path(choices)));
             add(choices.pick(&["ext3", "--bind", "\\A\\$"]).into());
-            add(number(choices));
+            add(number(choices, style));
         }
         Class::Env => add(choices.pick(&["PATH", "LC_\\*", "\\A"]).into()),
         Class::Capability => add(choices.pick(&["SYS_TIME", "SYS_NICE"]).into()),

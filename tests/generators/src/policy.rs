@@ -6,7 +6,7 @@ use sekisho_core::policy::{Cursor, Policy};
 
 use crate::acl::{acl, address_range, Words};
 use crate::choices::Choices;
-use crate::word::styled_word;
+use crate::word::{styled_word, Style};
 
 /// A policy that was made.
 pub struct Generated {
@@ -89,7 +89,8 @@ pub fn policy(choices: &mut Choices<'_>) -> Generated {
         }
     }
     let mut lines: Vec<String> = Vec::new();
-    for _ in 0..choices.below(40) + 1 {
+    let most = if matches!(words.style, Style::Deep | Style::Siblings) { 120 } else { 40 };
+    for _ in 0..choices.below(most) + 1 {
         let line = if choices.one_in(8) && !lines.is_empty() {
             format!("delete {}", choices.pick(&lines.iter().collect::<Vec<_>>()))
         } else {

@@ -9,13 +9,15 @@ use sekisho_core::request::{Operation, PathOp, Request};
 
 use crate::acl::Words;
 use crate::choices::Choices;
-use crate::word::instance;
+use crate::word::{instance, Style};
 
 /// What a request is made from: an operation, and three names near the words of a policy.
 pub struct Subject {
     operation: Operation,
     /// Path arguments, and a name for whatever else needs one.
     pub names: [String; 3],
+    /// Numbers are below this.
+    numbers: u64,
 }
 
 impl Subject {
@@ -34,6 +36,7 @@ impl Subject {
         }
         Subject {
             operation: operation.unwrap_or_else(|| any(choices)),
+            numbers: if words.style == Style::Ranges { 64 } else { 9 },
             names: [0, 1, 2].map(|at: usize| name(choices, &words.list, arguments.get(at))),
         }
     }
@@ -70,7 +73,7 @@ fn address(choices: &mut Choices<'_>) -> Address {
 /// A request about a subject.
 pub fn request<'a>(choices: &mut Choices<'_>, subject: &'a Subject) -> Request<'a> {
     let name = |at: usize| Name::new(subject.names[at].as_bytes()).unwrap();
-    let value = |choices: &mut Choices<'_>| Number::decimal(choices.below(9));
+    let value = |choices: &mut Choices<'_>| Number::decimal(choices.below(subject.numbers));
     match subject.operation {
         Operation::Path(op) => Request::Path { op, path: name(0) },
         Operation::Path2(op) => Request::Path2 { op, from: name(0), to: name(1) },
@@ -83,7 +86,7 @@ pub fn request<'a>(choices: &mut Choices<'_>, subject: &'a Subject) -> Request<'
             minor: value(choices),
         },
         Operation::Network(op) => {
-            Request::Network { op, address: address(choices), port: choices.below(9) as u16 }
+            Request::Network { op, address: address(choices), port: choices.below(subject.numbers) as u16 }
         }
         Operation::Mount => Request::Mount {
             device: name(0),

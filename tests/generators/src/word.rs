@@ -55,6 +55,50 @@ fn crowded_word(choices: &mut Choices<'_>) -> String {
     text
 }
 
+/// A word of a few directories with subtrees: repetitions at any place, some with a subtraction, and literal components
+/// before, between and behind them, so that names of any depth match.
+fn deep_word(choices: &mut Choices<'_>) -> String {
+    const PARTS: [&str; 18] = [
+        "\\{\\*\\}", "\\{\\*\\-b\\}", "\\{a\\}", "\\{\\?\\}", "\\{\\@\\-\\$\\}", "\\{\\A\\}", "a", "b", "lib", "a1", "\\*",
+        "\\@", "\\$", "a\\*", "\\*.so", "\\*b\\*", "a\\*b", "\\?\\-a",
+    ];
+    let mut text = choices.pick(&["/", "/a/", "/a/b/", "/lib/"]).to_owned();
+    for _ in 0..=choices.below(6) {
+        text.push_str(choices.pick(&PARTS));
+        text.push('/');
+    }
+    match choices.below(4) {
+        0 => {}
+        1 => text.push_str(choices.pick(&["\\*", "\\@", "\\*\\@"])),
+        _ => text.push_str(choices.pick(&["a", "b", "\\*.so", "a\\*", "\\?", "\\*ab\\*", "f\\$", "\\*\\040"])),
+    }
+    text
+}
+
+/// A word of one directory: what tells it from the others is a literal part somewhere, or only which wildcards it has.
+fn sibling_word(choices: &mut Choices<'_>) -> String {
+    let mut text = "/a/".to_owned();
+    if choices.one_in(2) {
+        // As most of the words begin, and perhaps end.
+        text.push_str(choices.pick(&["\\*/lib/", "\\*/lib/\\?\\*/", "x\\*/", "\\{\\*\\}/"]));
+    }
+    for _ in 0..choices.below(3) {
+        text.push_str(choices.pick(&["a", "ab", "\\*", "\\@", "\\?", "a\\*", "\\*a", "\\*ab\\*"]));
+        text.push('/');
+    }
+    for _ in 0..=choices.below(4) {
+        let wild = choices.one_in(2);
+        text.push_str(if wild { choices.pick(&WILD) } else { choices.pick(&["a", "b", "1", "ab", ".so", "\\\\", "\\040"]) });
+        if choices.one_in(10) {
+            text.push_str("\\-");
+        }
+    }
+    if choices.one_in(4) {
+        text.push_str(choices.pick(&["/x", "/", "/\\*", "/\\@", "/lib/x"]));
+    }
+    text
+}
+
 /// A word near a limit: deep, or with about as many wildcards as a pattern may have.
 fn extreme_word(choices: &mut Choices<'_>) -> String {
     if choices.one_in(2) {
@@ -75,6 +119,12 @@ pub enum Style {
     OnePath,
     /// Many words match the same names.
     Crowded,
+    /// Subtrees, and names deep in them.
+    Deep,
+    /// Many words with wildcards in one directory.
+    Siblings,
+    /// One word, with many numbers, ranges and addresses.
+    Ranges,
 }
 
 /// A word in the style of the policy.
@@ -82,6 +132,8 @@ pub fn styled_word(choices: &mut Choices<'_>, style: Style) -> String {
     match style {
         _ if choices.one_in(100) => extreme_word(choices),
         Style::Crowded if !choices.one_in(8) => crowded_word(choices),
+        Style::Deep if !choices.one_in(8) => deep_word(choices),
+        Style::Siblings if !choices.one_in(8) => sibling_word(choices),
         _ => word(choices),
     }
 }
@@ -116,7 +168,8 @@ pub fn instance(choices: &mut Choices<'_>, word: &str) -> String {
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix("\\{") {
             let (inner, after) = after.split_once("\\}/").unwrap_or((after, ""));
-            for _ in 0..=choices.below(3) {
+            let most = if choices.one_in(16) { 40 } else { 3 };
+            for _ in 0..=choices.below(most) {
                 text.push_str(&instance(choices, inner));
                 text.push('/');
             }

@@ -92,8 +92,6 @@ pub struct Condition {
     tests: Vec<Test>,
     assignments: [Option<u8>; 3],
     uid: Uid,
-    /// Whether a test compares a name.
-    names: bool,
 }
 
 /// A test `task.uid=@GROUP`, which every rule of an Android app has. It is looked at first: in a domain that all apps share
@@ -135,8 +133,7 @@ impl Condition {
             Some(group) => Uid::And(group),
             None => Uid::Any,
         };
-        let names = tests.iter().any(|test| !matches!(test, Test::Value { .. }));
-        Condition { tests, assignments, uid, names }
+        Condition { tests, assignments, uid }
     }
 
     /// Whether all tests are true (reference 5.4). The order of evaluation cannot be seen: tests have no effect.
@@ -147,18 +144,6 @@ impl Condition {
             Uid::And(group) => has_uid(group, facts, policy) && self.are_all_true(facts, policy),
             Uid::Any => self.are_all_true(facts, policy),
         }
-    }
-
-    /// Whether a test compares a name, which needs more stack than one that compares numbers.
-    #[inline(always)]
-    pub(crate) const fn compares_names(&self) -> bool {
-        self.names
-    }
-
-    /// The test of the UID.
-    #[inline(always)]
-    pub(crate) const fn uid(&self) -> Uid {
-        self.uid
     }
 
     /// Not inlined, so that the short way of [`Condition::is_true`] stays short.
@@ -196,7 +181,7 @@ impl Condition {
             }
         }
         // Conditions are equal exactly if they look the same, with numbers in the place of group names.
-        let mut hash = Hash(0);
+        let mut hash = Hash(hash::PUBLIC);
         match self.print_with(&|_, id, sink| text::put_u32(sink, id.0), &mut hash) {
             Ok(()) => hash::fold(hash.0),
             Err(OutOfMemory) => 0, // Nothing that is written to `Hash` fails.

@@ -161,7 +161,7 @@ impl<'p> References<'p> {
 }
 
 fn address(condition: &Condition) -> u32 {
-    hash::fold(hash::step(0, core::ptr::from_ref(condition) as usize as u64))
+    hash::fold(hash::word(hash::PUBLIC, 0, core::ptr::from_ref(condition) as usize as u64))
 }
 
 fn live(policy: &Policy) -> impl Iterator<Item = &Domain> {
