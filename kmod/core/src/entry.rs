@@ -132,6 +132,29 @@ pub(crate) fn header(bytes: &[u8]) -> Option<(Class, u16, &[u8])> {
     Some((Class::from_u8(*class)?, u16::from_le_bytes([*low, *high]), rest))
 }
 
+/// The word by which an entry is found, if it is found by one: its first path, or the directory of a mount.
+#[inline]
+pub(crate) fn found_word(class: Class, args: &[u8]) -> Option<&[u8]> {
+    let mut rest = args;
+    if class == Class::Env {
+        return record::word(&mut rest);
+    }
+    match found_path(class, args) {
+        Some(PathArg::Word(word)) => Some(word),
+        _ => None,
+    }
+}
+
+/// The path by which an entry of a class with paths is found.
+#[inline]
+pub(crate) fn found_path(class: Class, args: &[u8]) -> Option<PathArg<'_, GroupId>> {
+    let mut rest = args;
+    if class == Class::Mount {
+        record::path(&mut rest)?; // The device, which comes first.
+    }
+    record::path(&mut rest)
+}
+
 /// Whether the arguments of a record are those of a request of its class; the path by which it was found is not compared
 /// if `known`. They are read one by one, so that none needs room on the stack while the next one is compared.
 #[inline(never)]

@@ -21,6 +21,7 @@ pub mod audit;
 pub mod capability;
 mod component;
 pub mod condition;
+mod crowd;
 pub mod directive;
 pub mod domain;
 pub mod edit;
@@ -37,6 +38,7 @@ mod hash;
 mod host;
 pub mod item;
 mod keys;
+mod lane;
 pub mod learn;
 mod lengths;
 mod lines;
@@ -44,6 +46,7 @@ mod link;
 mod manager;
 mod map;
 pub mod mem;
+pub mod members;
 pub mod name;
 pub mod number;
 #[cfg(not(sekisho_kernel))]
@@ -53,12 +56,14 @@ mod path_tree;
 pub mod pattern;
 pub mod policy;
 mod policy_print;
+mod ports;
 pub mod preference;
 mod procfs;
 pub mod profile;
 #[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
 pub mod question;
 mod radix;
+mod ranges;
 mod record;
 mod records;
 #[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
@@ -73,6 +78,8 @@ pub mod task;
 pub mod text;
 pub mod transaction;
 pub mod transition;
+mod tree;
+mod unique;
 #[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
 pub mod warning;
 pub mod wire;

@@ -4,12 +4,15 @@
 use crate::acl_list::{address_key, other_key, AclList, EntryId, CAPABILITY, GROUP, NETWORK, SIGNAL};
 use crate::args::PathArg;
 use crate::condition::{has_uid, Condition, Uid};
+use crate::crowd::CROWD;
 use crate::entry;
 use crate::facts::Facts;
 use crate::group::GroupId;
+use crate::lane::Ask;
 use crate::mem::Arc;
 use crate::name::Name;
 use crate::path_index::{Hit, Visit};
+use crate::pattern;
 use crate::policy::Policy;
 use crate::record;
 use crate::records::Record;
@@ -40,6 +43,7 @@ pub(crate) fn decide(
         bit: operation.bit(),
         best: None,
         over: false,
+        lost: false,
         waiting: Waiting::new(),
     };
     let overflow = match request {
@@ -56,8 +60,8 @@ pub(crate) fn decide(
             search.other(other_key(list.seed, NETWORK, 0))
         }
     };
-    if overflow {
-        search.best = None;
+    if overflow || search.lost {
+        (search.best, search.over) = (None, false);
         for record in list.records.iter() {
             search.entry(&record, false);
             if search.over {
@@ -89,6 +93,8 @@ struct Search<'a> {
     best: Option<(u32, Option<&'a Condition>)>,
     /// Whether no other entry can change the decision.
     over: bool,
+    /// Whether something may have been left out, so that all entries must be tried.
+    lost: bool,
     waiting: Waiting,
 }
 
@@ -197,6 +203,10 @@ impl<'a> Search<'a> {
         self.waiting.len = self.waiting.len.wrapping_sub(1);
         let place = self.waiting.len;
         let number = self.waiting.numbers.get(usize::from(place)).copied();
+        if let Some(crowd) = number.filter(|number| number & CROWD != 0) {
+            self.crowd(crowd, self.waiting.known.wrapping_shr(place.into()) & 1 == 1);
+            return;
+        }
         if let Some(record) = number.and_then(|number| self.list.records.get(number)) {
             self.entry(&record, self.waiting.known.wrapping_shr(place.into()) & 1 == 1);
         }
@@ -204,6 +214,9 @@ impl<'a> Search<'a> {
 
     fn other(&mut self, hash: u32) -> bool {
         for number in self.list.others.get(hash) {
+            if number & CROWD != 0 {
+                self.crowd(*number, false);
+            }
             if let Some(record) = self.list.records.get(*number) {
                 self.entry(&record, false);
             }
@@ -215,6 +228,9 @@ impl<'a> Search<'a> {
     #[inline]
     fn candidate(&mut self, hit: Hit, name: Name<'_>) -> bool {
         let (Hit::Match(number) | Hit::Word(number) | Hit::Deep(number)) = hit;
+        if number & CROWD != 0 {
+            return self.crowd_candidate(number, hit, name);
+        }
         let Some(record) = self.list.records.get(number) else {
             return false;
         };
@@ -254,37 +270,72 @@ impl<'a> Search<'a> {
         self.over
     }
 
+    /// Entries with one word that the index found for a name. True when the walk need not go on.
+    #[inline(never)]
+    fn crowd_candidate(&mut self, number: u32, hit: Hit, name: Name<'_>) -> bool {
+        match (hit, self.list.crowd(number)) {
+            (Hit::Word(_), Some(crowd)) if crowd.word() != name.as_bytes() => false,
+            (Hit::Deep(_), Some(_)) => self.waiting.add(number, false),
+            (_, Some(_)) => self.waiting.add(number, true),
+            (_, None) => false,
+        }
+    }
+
+    /// Tries the entries of a crowd; its word is known to match if `known`.
+    #[inline(never)]
+    fn crowd(&mut self, number: u32, known: bool) {
+        let Some(crowd) = self.list.crowd(number) else {
+            return;
+        };
+        let has_word = !crowd.word().is_empty();
+        if has_word
+            && !known
+            && !self.found_name().is_some_and(|name| pattern::matches_word(name, crowd.word()))
+        {
+            return;
+        }
+        let Search { list, policy, facts, request, .. } = *self;
+        let ask = Ask { ranges: crowd.ranges(), seed: list.seed, policy, facts, request };
+        let lost = crowd.visit(&ask, &mut |number| {
+            if let Some(record) = list.records.get(number) {
+                self.entry(&record, has_word);
+            }
+            self.over
+        });
+        self.lost |= lost;
+    }
+
+    /// The name by which entries are looked for.
+    fn found_name(&self) -> Option<Name<'a>> {
+        match *self.request {
+            Request::Path { path, .. }
+            | Request::Path2 { from: path, .. }
+            | Request::PathNumber { path, .. }
+            | Request::Device { path, .. }
+            | Request::Mount { dir: path, .. }
+            | Request::Env { name: path } => Some(path),
+            _ => None,
+        }
+    }
+
     /// The word by which an entry is found.
     #[inline]
     fn found_word(&self, args: &'a [u8]) -> Option<&'a [u8]> {
         if let Some(word) = record::only_word(args).filter(|_| self.class == Class::Path) {
             return Some(word);
         }
-        let mut rest = args;
-        if self.class == Class::Env {
-            return record::word(&mut rest);
-        }
-        match self.found_path(rest) {
-            Some(PathArg::Word(word)) => Some(word),
-            _ => None,
-        }
-    }
-
-    /// The path by which an entry is found.
-    fn found_path(&self, args: &'a [u8]) -> Option<PathArg<'a, GroupId>> {
-        let mut rest = args;
-        if self.class == Class::Mount {
-            record::path(&mut rest)?; // The device, which comes first.
-        }
-        record::path(&mut rest)
+        entry::found_word(self.class, args)
     }
 
     /// An entry under the hash of a group: is it this group's? True when the walk need not go on.
     fn group_candidate(&mut self, number: u32, id: GroupId) -> bool {
+        if number & CROWD != 0 {
+            return self.waiting.add(number, false);
+        }
         let Some(args) = self.list.records.get(number).and_then(|record| self.allows(&record)) else {
             return false;
         };
-        let is = self.found_path(args) == Some(PathArg::Group(id));
+        let is = entry::found_path(self.class, args) == Some(PathArg::Group(id));
         is && self.waiting.add(number, true)
     }
 
