@@ -3,18 +3,23 @@
 //!
 //! Reference 0.3 and 4.4.1. The entries are records ([`crate::record`]) with their conditions beside them. An entry is
 //! found by its first path, a word or a group, by the directory for a mount, and by a hash of its argument where there
-//! is no path: capability, signal number, single address. Ranges and groups of addresses stand together; a domain has few.
+//! is no path: capability, signal number, single address. Ranges and groups of addresses stand together. Where that leads
+//! to many entries, they are told apart further ([`crate::crowd`]).
 //! How a request finds the entry that grants it is in [`crate::search`].
 
 use crate::address::Address;
 use crate::args::{self, AddressArg, Args, PathArg};
 use crate::condition::Condition;
+use crate::crowd::{Crowd, Crowds, Member, CROWD, FEW};
 use crate::entry::{self, Entry};
 use crate::group::GroupId;
 use crate::hash;
+use crate::lane::Lane;
+use crate::link::Link;
 use crate::map::Map;
 use crate::mem::{Arc, OutOfMemory, Vec};
 use crate::path_index::{self, PathIndex};
+use crate::radix::{self, Place as _};
 use crate::record;
 use crate::records::{Records, Tail};
 use crate::request::Class;
@@ -35,6 +40,8 @@ pub(crate) struct AclList {
     pub(crate) paths: PathIndex,
     /// Everything that is not found by a word: by the hashes of [`other_key`].
     pub(crate) others: Map<u32>,
+    /// Entries that are many in one place; only if there are any.
+    crowds: Option<Link<Crowds>>,
     /// Entries whose first path is a group.
     pub(crate) groups: u32,
     /// Entries with `; set`.
@@ -81,6 +88,7 @@ impl AclList {
             records: Records::new(),
             paths: PathIndex::new(seed),
             others: Map::new(),
+            crowds: None,
             groups: 0,
             setting: 0,
             count: 0,
@@ -102,16 +110,28 @@ impl AclList {
     /// What an entry says, apart from its bits, as a number: its place in this snapshot does not count.
     pub(crate) fn key(&self, id: EntryId) -> Option<u64> {
         let record = self.records.get(id.0)?;
-        let [class, _, _, args @ ..] = record.bytes else {
+        let (class, _, args) = entry::header(record.bytes)?;
+        Some(self.full_key(class, args, record.shared.as_deref()))
+    }
+
+    fn full_key(&self, class: Class, args: &[u8], condition: Option<&Condition>) -> u64 {
+        let condition = condition.map_or(0, |condition| u64::from(condition.hash()) | CONDITION);
+        hash::Key::new(self.seed).bytes((class as u64).wrapping_shl(40) | condition, args)
+    }
+
+    /// The crowd of a number, if it is that of one.
+    pub(crate) fn crowd(&self, number: u32) -> Option<&Crowd> {
+        if number & CROWD == 0 {
             return None;
-        };
-        let condition = record.shared.as_ref().map_or(0, |condition| u64::from(condition.hash()) | CONDITION);
-        Some(hash::Key::new(self.seed).bytes(u64::from(*class).wrapping_shl(40) | condition, args))
+        }
+        self.crowds.as_ref()?.get().get(number)
     }
 
     /// Bytes of memory of the list, without its conditions, which are shared.
     pub(crate) fn bytes(&self) -> usize {
-        self.records.bytes().saturating_add(self.paths.bytes()).saturating_add(self.others.bytes())
+        let crowds = self.crowds.as_ref().map_or(0, |crowds| crowds.get().bytes());
+        let places = self.paths.bytes().saturating_add(self.others.bytes());
+        self.records.bytes().saturating_add(places).saturating_add(crowds)
     }
 
     /// Where an entry with these arguments is, in any list of this policy.
@@ -154,27 +174,148 @@ impl AclList {
         condition: Option<&Arc<Condition>>,
     ) -> Option<(u32, u16)> {
         let (class, _, wanted) = entry::header(record)?;
-        let mut found = None;
-        let mut visit = |number: u32| {
-            if let Some(old) = self.records.get(number) {
-                match entry::header(old.bytes) {
-                    Some((old_class, bits, args))
-                        if old_class == class && args == wanted && same(old.shared.as_ref(), condition) =>
-                    {
-                        found = Some((number, bits));
-                    }
-                    _ => {}
+        let is = |number: u32| {
+            let old = self.records.get(number)?;
+            match entry::header(old.bytes) {
+                Some((old_class, bits, args))
+                    if old_class == class && args == wanted && same(old.shared.as_ref(), condition) =>
+                {
+                    Some((number, bits))
                 }
+                _ => None,
             }
-            found.is_some()
         };
+        let mut found = None;
+        self.visit_place(place, &mut |number| {
+            found = if number & CROWD == 0 {
+                is(number)
+            } else {
+                let key = hash::fold(self.full_key(class, wanted, condition.map(|condition| &**condition)));
+                self.crowd(number).and_then(|crowd| crowd.get(key).find_map(is))
+            };
+            found.is_some()
+        });
+        found
+    }
+
+    /// Shows what is in a place, until `visit` returns true: numbers of entries, perhaps of some others too, and of crowds.
+    fn visit_place(&self, place: Place<'_>, visit: &mut dyn FnMut(u32) -> bool) {
         match place {
-            Place::Word(place) => self.paths.exact(place, &mut visit),
+            Place::Word(place) => self.paths.exact(place, visit),
             Place::Other(hash) => {
                 let _ = self.others.get(hash).any(|number| visit(*number));
             }
         }
-        found
+    }
+
+    fn put(&mut self, place: Place<'_>, number: u32) -> Result<(), OutOfMemory> {
+        match place {
+            Place::Word(place) => {
+                let word = |number| word(&self.records, &self.crowds, number);
+                self.paths.insert(place, number, &word)
+            }
+            Place::Other(hash) => self.others.insert(hash, number),
+        }
+    }
+
+    fn take(&mut self, place: Place<'_>, number: u32) -> Result<(), OutOfMemory> {
+        match place {
+            Place::Word(place) => self.paths.remove(place, number),
+            Place::Other(hash) => self.others.remove(hash, |old| *old == number).map(drop),
+        }
+    }
+
+    /// What a crowd must know of an entry.
+    fn member(&self, number: u32) -> Option<Member> {
+        let record = self.records.get(number)?;
+        let condition = record.shared.as_deref();
+        let (class, _, bytes) = entry::header(record.bytes)?;
+        let args = record::read_args(class, bytes)?;
+        let key = hash::fold(self.full_key(class, bytes, condition));
+        Some(Member { number, key, lane: Lane::new(class, &args, condition, &hash::Key::new(self.seed)) })
+    }
+
+    /// Puts an entry that is in the list where requests find it.
+    fn settle(&mut self, place: Place<'_>, number: u32, record: &[u8]) -> Result<(), OutOfMemory> {
+        let word = entry::word_of(record).unwrap_or(&[]);
+        let (mut few, mut len, mut crowd) = ([0_u32; FEW], 0_usize, None);
+        self.visit_place(place, &mut |old| {
+            if self.crowd(old).is_some_and(|crowd| crowd.word() == word) {
+                crowd = Some(old);
+            } else if self.records.get(old).is_some_and(|old| entry::word_of(old.bytes).unwrap_or(&[]) == word) {
+                if let Some(place) = few.get_mut(len) {
+                    *place = old;
+                    len = len.wrapping_add(1);
+                }
+            }
+            false
+        });
+        match crowd {
+            Some(crowd) => self.join(crowd, number),
+            None if len < FEW => self.put(place, number),
+            None => self.gather(place, word, &few, number),
+        }
+    }
+
+    fn join(&mut self, crowd: u32, number: u32) -> Result<(), OutOfMemory> {
+        match (self.member(number), &mut self.crowds) {
+            (Some(member), Some(crowds)) => {
+                crowds.edit()?.change(crowd, |crowd| crowd.add(&member)).map(drop)
+            }
+            _ => Ok(()), // They are there.
+        }
+    }
+
+    /// Makes a crowd of the entries of a place and another one.
+    #[inline(never)]
+    fn gather(&mut self, place: Place<'_>, word: &[u8], few: &[u32], number: u32) -> Result<(), OutOfMemory> {
+        let mut crowd = Crowd::new(word)?;
+        for number in few.iter().chain([&number]) {
+            if let Some(member) = self.member(*number) {
+                crowd.add(&member)?;
+            }
+        }
+        let number = radix::edit_or(&mut self.crowds, Crowds::new)?.add(crowd)?;
+        self.put(place, number)?;
+        few.iter().try_for_each(|number| self.take(place, *number))
+    }
+
+    /// Makes an entry of a place one that requests do not find any more.
+    fn unsettle(&mut self, place: Place<'_>, number: u32, record: &[u8]) -> Result<(), OutOfMemory> {
+        let word = entry::word_of(record).unwrap_or(&[]);
+        let Some(member) = self.crowds.as_ref().and_then(|_| self.member(number)) else {
+            return self.take(place, number);
+        };
+        let mut found = None;
+        self.visit_place(place, &mut |old| {
+            let is = |crowd: &Crowd| crowd.word() == word && crowd.get(member.key).any(|old| old == number);
+            found = self.crowd(old).is_some_and(is).then_some(old);
+            found.is_some()
+        });
+        let (Some(crowd), Some(crowds)) = (found, &mut self.crowds) else {
+            return self.take(place, number);
+        };
+        if crowds.edit()?.change(crowd, |crowd| crowd.remove(&member))? <= FEW {
+            self.scatter(place, crowd)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the entries of a crowd beside each other again.
+    #[inline(never)]
+    fn scatter(&mut self, place: Place<'_>, number: u32) -> Result<(), OutOfMemory> {
+        let few = self.crowd(number).map_or([None; FEW], Crowd::few);
+        for entry in few.into_iter().flatten() {
+            self.put(place, entry)?;
+        }
+        self.take(place, number)?;
+        if let Some(crowds) = &mut self.crowds {
+            crowds.edit()?.remove(number)?;
+        }
+        if self.crowds.as_ref().is_some_and(|crowds| crowds.get().is_empty()) {
+            self.crowds = None;
+        }
+        Ok(())
     }
 
     /// Adds an entry at the end. It is not there yet ([`AclList::find`]).
@@ -190,11 +331,7 @@ impl AclList {
     ) -> Result<(), OutOfMemory> {
         let sets = condition.as_ref().is_some_and(|condition| sets(condition));
         let number = self.records.push(record, condition)?;
-        let added = match place {
-            Place::Word(place) => self.paths.insert(place, number, &|number| word(&self.records, number)),
-            Place::Other(hash) => self.others.insert(hash, number),
-        };
-        if let Err(error) = added {
+        if let Err(error) = self.settle(place, number, record) {
             self.records.remove(number)?;
             return Err(error);
         }
@@ -225,8 +362,7 @@ impl AclList {
     ) -> Result<(), OutOfMemory> {
         let sets = condition.as_ref().is_some_and(|condition| sets(condition));
         let number = self.records.push(record, condition)?;
-        let added = self.paths.insert(place, number, &|number| word(&self.records, number));
-        if let Err(error) = added {
+        if let Err(error) = self.settle(Place::Word(place), number, record) {
             self.records.remove(number)?;
             return Err(error);
         }
@@ -276,9 +412,10 @@ impl AclList {
     pub(crate) fn finish(&mut self, bulk: &mut Bulk) -> Result<(), OutOfMemory> {
         self.records.finish(&mut bulk.tail)?;
         for number in core::mem::take(&mut bulk.patterns).into_values() {
-            if let Some(word) = word(&self.records, number) {
+            if let Some(word) = word(&self.records, &self.crowds, number) {
                 let place = self.paths.place(word);
-                self.paths.insert(place, number, &|number| self::word(&self.records, number))?;
+                let words = |number| self::word(&self.records, &self.crowds, number);
+                self.paths.insert(place, number, &words)?;
             }
         }
         if bulk.words.is_empty() {
@@ -314,10 +451,7 @@ impl AclList {
         record: &[u8],
     ) -> Result<Option<Arc<Condition>>, OutOfMemory> {
         let condition = self.records.get(number).and_then(|record| record.shared.clone());
-        match self.place(args) {
-            Place::Word(place) => self.paths.remove(place, number)?,
-            Place::Other(hash) => drop(self.others.remove(hash, |old| *old == number)?),
-        }
+        self.unsettle(self.place(args), number, record)?;
         self.records.remove(number)?;
         let sets = condition.as_ref().is_some_and(|condition| sets(condition));
         self.note(args, record, sets, false);
@@ -391,10 +525,13 @@ impl AclList {
     /// # Errors
     /// Out of memory.
     pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
+        let mut crowds = None;
+        self.crowds.share_into(&mut crowds)?;
         Ok(AclList {
             records: self.records.share()?,
             paths: self.paths.share()?,
             others: self.others.share()?,
+            crowds,
             ..*self
         })
     }
@@ -404,6 +541,7 @@ impl AclList {
         self.records.freeze();
         self.paths.freeze();
         self.others.freeze();
+        self.crowds.freeze();
     }
 }
 
@@ -416,9 +554,16 @@ const HANDLER: u64 = 0x15;
 /// An entry has a condition, whatever its hash is.
 const CONDITION: u64 = 1 << 32;
 
-/// The word by which an entry is found.
-fn word(records: &Records<Arc<Condition>>, number: u32) -> Option<&[u8]> {
-    entry::word_of(records.get(number)?.bytes)
+/// The word by which an entry or a crowd is found.
+fn word<'a>(
+    records: &'a Records<Arc<Condition>>,
+    crowds: &'a Option<Link<Crowds>>,
+    number: u32,
+) -> Option<&'a [u8]> {
+    if number & CROWD == 0 {
+        return entry::word_of(records.get(number)?.bytes);
+    }
+    crowds.as_ref()?.get().get(number).map(Crowd::word)
 }
 
 /// Where an entry is that no word leads to.

@@ -38,6 +38,18 @@ impl Address {
         }
     }
 
+    /// Where the address is among those of its family, and a number for the family.
+    pub(crate) fn point(&self) -> (u64, [u64; 2]) {
+        match self {
+            Address::V4(bytes) => (4, [0, u32::from_be_bytes(*bytes).into()]),
+            Address::V6(bytes) => {
+                let (upper, lower) = bytes.split_at(8);
+                let half = |half: &[u8]| half.iter().fold(0_u64, |half, byte| (half << 8) | u64::from(*byte));
+                (6, [half(upper), half(lower)])
+            }
+        }
+    }
+
     const fn is_same_family(&self, other: &Address) -> bool {
         matches!((self, other), (Address::V4(_), Address::V4(_)) | (Address::V6(_), Address::V6(_)))
     }

@@ -13,7 +13,7 @@ use crate::args;
 use crate::directive;
 use crate::domain::{Domain, DomainId};
 use crate::manager;
-use crate::mem::{Arc, Box, OutOfMemory};
+use crate::mem::{Box, OutOfMemory, Vec};
 use crate::name::{DomainName, ROOT_DOMAIN};
 use crate::policy::Policy;
 use crate::select::Select;
@@ -269,8 +269,7 @@ impl Edit {
             domain.deleted = true;
             Ok(())
         })?;
-        self.policy.deleted = self.policy.deleted.saturating_add(1);
-        Ok(())
+        self.policy.deleted.insert(id.slot, id.slot)
     }
 
     /// An attribute or ACL of the current domain.
@@ -395,24 +394,13 @@ impl Edit {
             }
             manager::Line::Entry(entry) => entry,
         };
-        match self.find_manager(entry.name()) {
-            Some(place) if delete => drop(self.policy.managers.remove(place)),
-            None if !delete => {
-                self.policy.managers.push(Arc::new(entry)?)?;
-                if self.is_over(before) {
-                    let last = self.policy.managers.len().saturating_sub(1);
-                    self.policy.managers.remove(last);
-                    return Err(EditError::Quota);
-                }
-            }
-            _ => {}
+        if delete {
+            self.policy.managers.remove(entry.name())?;
+        } else if self.policy.managers.add(entry.name())? && self.is_over(before) {
+            self.policy.managers.remove(entry.name())?;
+            return Err(EditError::Quota);
         }
         Ok(())
-    }
-
-    /// The place of a manager in the list.
-    pub(crate) fn find_manager(&self, name: &[u8]) -> Option<usize> {
-        self.policy.managers.iter().position(|old| old.name() == name)
     }
 
     /// Ends the open time: from the next snapshot on, profiles take effect and only managers may write.
@@ -458,21 +446,37 @@ impl Edit {
         Ok(true)
     }
 
-    /// Drops deleted domains without tasks, with all that only they used.
+    /// Drops deleted domains without tasks, with all that only they used, until that makes so many domains and entries
+    /// together. True if there is more to do: so a caller that holds a lock can let others have it in between.
     ///
     /// No task may be on its way into a domain meanwhile ([`Domain::attach`]).
     ///
     /// # Errors
     /// Out of memory; what was not dropped is there for the next time.
-    pub fn collect(&mut self) -> Result<(), OutOfMemory> {
-        while let Some(slot) = self.policy.unused_domain() {
-            self.drop_domain(slot)?;
+    pub fn collect(&mut self, limit: u32) -> Result<bool, OutOfMemory> {
+        let mut unused = Vec::new();
+        let mut result = Ok(());
+        self.policy.deleted.find(&mut |slot| {
+            if self.policy.is_unused(*slot) {
+                result = unused.push(*slot);
+            }
+            result.is_err() || unused.len() as u64 > u64::from(limit)
+        });
+        result?;
+        let mut left = limit;
+        for slot in unused.into_values() {
+            if left == 0 {
+                return Ok(true);
+            }
+            let entries = self.drop_domain(slot)?;
+            left = left.saturating_sub(entries).saturating_sub(1);
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// Drops a deleted domain with all that only it used.
-    pub(crate) fn drop_domain(&mut self, slot: u32) -> Result<(), OutOfMemory> {
+    /// Drops a deleted domain with all that only it used; returns how many entries it had.
+    pub(crate) fn drop_domain(&mut self, slot: u32) -> Result<u32, OutOfMemory> {
+        let mut entries = 0_u32;
         let empty = self.policy.empty_acl();
         let old = self
             .policy
@@ -480,6 +484,7 @@ impl Edit {
             .change(slot, |domain| Ok::<_, OutOfMemory>(core::mem::replace(&mut domain.acl, empty)))?;
         if let Some(acl) = old {
             for (args, condition) in acl.owners() {
+                entries = entries.saturating_add(1);
                 for (kind, group) in args::groups(&args) {
                     self.use_group(kind, group, false)?;
                 }
@@ -487,8 +492,8 @@ impl Edit {
             }
         }
         self.policy.domains.remove(slot)?;
-        self.policy.deleted = self.policy.deleted.saturating_sub(1);
-        Ok(())
+        self.policy.deleted.remove(slot, |deleted| *deleted == slot)?;
+        Ok(entries)
     }
 }
 

@@ -3,8 +3,10 @@
 
 use crate::directive::Directive;
 use crate::edit::{strip_delete, Edit, EditError};
-use crate::group::{self, Group, GroupId, GroupKind, Members};
+use crate::group::{self, Content, Group, GroupId, GroupKind};
 use crate::mem::{OutOfMemory, Vec};
+use crate::number::NumberRange;
+use crate::ranges;
 use crate::table::Table;
 use crate::text::Normal;
 
@@ -49,37 +51,21 @@ impl Edit {
             Directive::FilePattern(word) => policy.exceptions.edit()?.file_patterns.add(word, None),
             Directive::DenyRewrite(word) => policy.exceptions.edit()?.rewrites.add(word, None),
             Directive::Aggregator(from, to) => policy.exceptions.edit()?.aggregators.add(from, Some(to)),
-            Directive::DenyAutobind(from, to) => {
-                if policy.exceptions.get().autobind.contains(&[from, to]) {
-                    return Ok(false);
-                }
-                policy.exceptions.edit()?.autobind.push([from, to]).map(|()| true)
-            }
+            Directive::DenyAutobind(from, to) => policy.exceptions.edit()?.autobind.add(from, to),
             Directive::PathGroup(name, word) => {
                 let id = GroupId(slot(&mut policy.groups.edit()?.paths, name)?);
                 self.member(GroupKind::Path, id, |edit| edit.add_path(id, word))
             }
             Directive::NumberGroup(name, range) => {
                 let id = GroupId(slot(&mut policy.groups.edit()?.numbers, name)?);
-                self.member(GroupKind::Number, id, |edit| {
-                    if edit.policy.number_group(id).is_some_and(|group| group.members().contains(&range)) {
-                        return Ok(false);
-                    }
-                    edit.policy.groups.edit()?.numbers.change(id.0, |group| group.add(range)).map(|_| true)
-                })
+                self.member(GroupKind::Number, id, |edit| edit.add_number(id, range))
             }
             Directive::AddressGroup(name, range) => {
                 let id = GroupId(slot(&mut policy.groups.edit()?.addresses, name)?);
                 self.member(GroupKind::Address, id, |edit| {
-                    if edit.policy.address_group_members(id).contains(&range) {
-                        return Ok(false);
-                    }
-                    edit.policy
-                        .groups
-                        .edit()?
-                        .addresses
-                        .change(id.0, |group| group.members.push(range))
-                        .map(|_| true)
+                    let seed = edit.policy.seed;
+                    let addresses = &mut edit.policy.groups.edit()?.addresses;
+                    Ok(addresses.change(id.0, |group| group.add(range, seed))? == Some(true))
                 })
             }
         }
@@ -95,13 +81,7 @@ impl Edit {
             Directive::FilePattern(word) => policy.exceptions.edit()?.file_patterns.delete(word, None),
             Directive::DenyRewrite(word) => policy.exceptions.edit()?.rewrites.delete(word, None),
             Directive::Aggregator(from, to) => policy.exceptions.edit()?.aggregators.delete(from, Some(to)),
-            Directive::DenyAutobind(from, to) => {
-                let list = &policy.exceptions.get().autobind;
-                if let Some(place) = list.iter().position(|ports| *ports == [from, to]) {
-                    policy.exceptions.edit()?.autobind.remove(place);
-                }
-                Ok(())
-            }
+            Directive::DenyAutobind(from, to) => policy.exceptions.edit()?.autobind.delete(from, to),
             Directive::PathGroup(name, word) => match policy.groups.get().paths.find(name) {
                 Some(slot) => {
                     let id = GroupId(slot);
@@ -110,37 +90,16 @@ impl Edit {
                 None => Ok(()),
             },
             Directive::NumberGroup(name, range) => match policy.groups.get().numbers.find(name) {
-                Some(slot) => self.member(GroupKind::Number, GroupId(slot), |edit| {
-                    let members =
-                        edit.policy.number_group(GroupId(slot)).map_or(&[][..], |group| group.members());
-                    match members.iter().position(|old| *old == range) {
-                        Some(place) => edit
-                            .policy
-                            .groups
-                            .edit()?
-                            .numbers
-                            .change(slot, |group| group.remove(place))
-                            .map(drop),
-                        None => Ok(()),
-                    }
-                }),
+                Some(slot) => {
+                    let id = GroupId(slot);
+                    self.member(GroupKind::Number, id, |edit| edit.remove_number(id, range))
+                }
                 None => Ok(()),
             },
             Directive::AddressGroup(name, range) => match policy.groups.get().addresses.find(name) {
                 Some(slot) => self.member(GroupKind::Address, GroupId(slot), |edit| {
-                    let members = edit.policy.address_group_members(GroupId(slot));
-                    match members.iter().position(|old| *old == range) {
-                        Some(place) => {
-                            let remove = |group: &mut Group<Vec<_>>| Ok(group.members.remove(place));
-                            edit.policy
-                                .groups
-                                .edit()?
-                                .addresses
-                                .change::<_, OutOfMemory>(slot, remove)
-                                .map(drop)
-                        }
-                        None => Ok(()),
-                    }
+                    let addresses = &mut edit.policy.groups.edit()?.addresses;
+                    addresses.change(slot, |group| group.remove(range)).map(drop)
                 }),
                 None => Ok(()),
             },
@@ -159,8 +118,31 @@ impl Edit {
         result
     }
 
+    fn add_number(&mut self, id: GroupId, member: NumberRange) -> Result<bool, OutOfMemory> {
+        let seed = self.policy.seed;
+        let groups = self.policy.groups.edit()?;
+        let added = groups.numbers.change(id.0, |group| group.add(member, seed))? == Some(true);
+        if added {
+            groups.number_index.insert(number_range(id, &member))?;
+        }
+        Ok(added)
+    }
+
+    fn remove_number(&mut self, id: GroupId, member: NumberRange) -> Result<(), OutOfMemory> {
+        let groups = self.policy.groups.edit()?;
+        if groups.numbers.change(id.0, |group| group.remove(member))? == Some(true) {
+            groups.number_index.remove(&number_range(id, &member))?;
+        }
+        Ok(())
+    }
+
     /// The number of a member of a path group.
     fn find_path(&self, id: GroupId, word: &[u8]) -> Option<u32> {
+        // A word may be in many groups, and then most groups are small.
+        if let Some(few) = self.policy.groups.get().paths.get(id.0).and_then(|group| group.members.few()) {
+            let is = |number: &u32| self.policy.path_member(*number).is_some_and(|(_, old)| old == word);
+            return few.iter().copied().find(is);
+        }
         let mut found = None;
         let index = &self.policy.groups.get().path_member_index;
         index.exact(index.place(word), &mut |number| {
@@ -179,13 +161,14 @@ impl Edit {
         let mut record = Vec::with_capacity(word.len().saturating_add(4))?;
         record.extend_from_slice(&id.0.to_le_bytes())?;
         record.extend_from_slice(word)?;
+        let seed = self.policy.seed;
         let groups = self.policy.groups.edit()?;
         let place = groups.path_member_index.place(word);
         let number = groups.path_members.push(&record, None)?;
         let words = |number| group::path_member(&groups.path_members, number).map(|(_, word)| word);
         let mut added = groups.path_member_index.insert(place, number, &words);
         if added.is_ok() {
-            added = groups.paths.change(id.0, |group| group.members.push(number)).map(drop);
+            added = groups.paths.change(id.0, |group| group.members.add(number, seed)).map(drop);
             if added.is_err() {
                 groups.path_member_index.remove(place, number)?;
             }
@@ -201,12 +184,7 @@ impl Edit {
             return Ok(());
         };
         let groups = self.policy.groups.edit()?;
-        groups.paths.change::<_, OutOfMemory>(id.0, |group| {
-            if let Some(place) = group.members.iter().position(|old| *old == number) {
-                group.members.remove(place);
-            }
-            Ok(())
-        })?;
+        groups.paths.change(id.0, |group| group.members.remove(number))?;
         groups.path_member_index.remove(groups.path_member_index.place(word), number)?;
         groups.path_members.remove(number)
     }
@@ -236,7 +214,7 @@ impl Edit {
 
     /// A group is mentioned once more, or once less.
     pub(crate) fn use_group(&mut self, kind: GroupKind, id: GroupId, more: bool) -> Result<(), OutOfMemory> {
-        fn step<M: Members>(table: &mut Table<Group<M>>, id: GroupId, more: bool) -> Result<(), OutOfMemory> {
+        fn step<M: Content>(table: &mut Table<Group<M>>, id: GroupId, more: bool) -> Result<(), OutOfMemory> {
             let change = |group: &mut Group<M>| {
                 group.users =
                     if more { group.users.saturating_add(1) } else { group.users.saturating_sub(1) };
@@ -257,7 +235,7 @@ impl Edit {
 
     /// Drops a group without members that nothing mentions.
     fn release(&mut self, kind: GroupKind, id: GroupId) -> Result<(), OutOfMemory> {
-        fn drop_unused<M: Members>(table: &mut Table<Group<M>>, id: GroupId) -> Result<(), OutOfMemory> {
+        fn drop_unused<M: Content>(table: &mut Table<Group<M>>, id: GroupId) -> Result<(), OutOfMemory> {
             if table.get(id.0).is_some_and(Group::is_unused) {
                 return table.remove(id.0);
             }
@@ -271,8 +249,13 @@ impl Edit {
     }
 }
 
+/// A member of a number group as the index of all of them has it.
+fn number_range(id: GroupId, member: &NumberRange) -> [u64; 6] {
+    ranges::range(0, [0, member.min.value], [0, member.max.value], id.0)
+}
+
 /// The slot of a group, which is created if it is not there.
-fn slot<M: Members>(table: &mut Table<Group<M>>, name: &[u8]) -> Result<u32, OutOfMemory> {
+fn slot<M: Content>(table: &mut Table<Group<M>>, name: &[u8]) -> Result<u32, OutOfMemory> {
     match table.find(name) {
         Some(slot) => Ok(slot),
         None => table.insert(Group::new(name)?),

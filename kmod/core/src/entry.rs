@@ -148,7 +148,8 @@ pub(crate) fn found_word(class: Class, args: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The path by which an entry is found.
+/// The path by which an entry of a class with paths is found.
+#[inline]
 pub(crate) fn found_path(class: Class, args: &[u8]) -> Option<PathArg<'_, GroupId>> {
     let mut rest = args;
     if class == Class::Mount {
@@ -157,10 +158,13 @@ pub(crate) fn found_path(class: Class, args: &[u8]) -> Option<PathArg<'_, GroupI
     record::path(&mut rest)
 }
 
-/// The same word of a record.
+/// The same word of a record; `None` if it is found by something else.
 pub(crate) fn word_of(record: &[u8]) -> Option<&[u8]> {
-    let (class, _, args) = header(record)?;
-    found_word(class, args)
+    match header(record)? {
+        (Class::Network | Class::Capability | Class::Signal, ..) => None,
+        (Class::ExecuteHandler | Class::DeniedExecuteHandler, ..) => None,
+        (class, _, args) => found_word(class, args),
+    }
 }
 
 /// Whether the arguments of a record are those of a request of its class; the path by which it was found is not compared

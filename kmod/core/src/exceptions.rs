@@ -4,7 +4,8 @@
 
 use crate::lines::Lines;
 use crate::link::Node;
-use crate::mem::{OutOfMemory, Vec};
+use crate::mem::OutOfMemory;
+use crate::ports::Ports;
 use crate::rules::Rules;
 use core::mem::size_of;
 
@@ -17,7 +18,7 @@ pub(crate) struct Exceptions {
     pub(crate) aggregators: Lines,
     pub(crate) file_patterns: Lines,
     pub(crate) rewrites: Lines,
-    pub(crate) autobind: Vec<[u16; 2]>,
+    pub(crate) autobind: Ports,
 }
 
 impl Exceptions {
@@ -30,7 +31,7 @@ impl Exceptions {
             aggregators: Lines::new(seed),
             file_patterns: Lines::new(seed),
             rewrites: Lines::new(seed),
-            autobind: Vec::new(),
+            autobind: Ports::new(seed),
         }
     }
 
@@ -45,7 +46,7 @@ impl Exceptions {
             self.aggregators.bytes(),
             self.file_patterns.bytes(),
             self.rewrites.bytes(),
-            self.autobind.len().saturating_mul(size_of::<[u16; 2]>()),
+            self.autobind.bytes(),
         ]
         .into_iter()
         .fold(0, usize::saturating_add)
@@ -62,7 +63,7 @@ impl Node for Exceptions {
             aggregators: self.aggregators.share()?,
             file_patterns: self.file_patterns.share()?,
             rewrites: self.rewrites.share()?,
-            autobind: self.autobind.try_clone()?,
+            autobind: self.autobind.share()?,
         })
     }
 
@@ -74,6 +75,6 @@ impl Node for Exceptions {
         self.aggregators.freeze();
         self.file_patterns.freeze();
         self.rewrites.freeze();
-        self.autobind.trim();
+        self.autobind.freeze();
     }
 }

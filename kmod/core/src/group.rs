@@ -11,7 +11,9 @@
 use crate::address::{Address, AddressRange};
 use crate::link::{Node, SHARED};
 use crate::mem::{OutOfMemory, Vec};
+use crate::members::{Member, Members};
 use crate::number::NumberRange;
+use crate::ranges::{self, Ranges};
 use crate::records::Records;
 use crate::table::Part;
 use core::mem::size_of;
@@ -40,7 +42,7 @@ pub struct Group<M> {
 }
 
 /// A group of paths: the numbers of its members in the policy's list, in the order in which they were added.
-pub(crate) type PathGroup = Group<Vec<u32>>;
+pub(crate) type PathGroup = Group<Members<u32>>;
 /// The group and the word of a member of a path group.
 pub(crate) fn path_member(members: &Records, number: u32) -> Option<(GroupId, &[u8])> {
     let (id, word) = members.get(number)?.bytes.split_first_chunk::<4>()?;
@@ -50,101 +52,175 @@ pub(crate) fn path_member(members: &Records, number: u32) -> Option<(GroupId, &[
 /// A group of numbers and ranges.
 pub type NumberGroup = Group<Numbers>;
 /// A group of addresses and ranges.
-pub(crate) type AddressGroup = Group<Vec<AddressRange>>;
+pub(crate) type AddressGroup = Group<Addresses>;
 
 /// What the members of a group can do, whatever they are.
-pub trait Members: Sized {
+pub trait Content: Sized {
     /// No members.
-    fn empty() -> Self;
+    const EMPTY: Self;
     /// Whether there are none.
     fn is_empty(&self) -> bool;
-    /// A copy.
+    /// The same members, shared.
     ///
     /// # Errors
     /// Out of memory.
     fn copy(&self) -> Result<Self, OutOfMemory>;
-    /// Gives unused memory back.
-    fn trim(&mut self);
+    /// Makes everything shared and gives unused memory back.
+    fn freeze(&mut self);
     /// Bytes of memory, exact lengths.
     fn bytes(&self) -> usize;
 }
 
-impl<T: Clone> Members for Vec<T> {
-    fn empty() -> Self {
-        Vec::new()
-    }
+impl<T: Member> Content for Members<T> {
+    const EMPTY: Self = Members::new();
 
     fn is_empty(&self) -> bool {
-        (**self).is_empty()
+        Members::is_empty(self)
     }
 
     fn copy(&self) -> Result<Self, OutOfMemory> {
-        self.try_clone()
+        self.share()
     }
 
-    fn trim(&mut self) {
-        Vec::trim(self);
+    fn freeze(&mut self) {
+        Members::freeze(self);
     }
 
     fn bytes(&self) -> usize {
-        self.len().saturating_mul(size_of::<T>())
+        Members::bytes(self)
     }
 }
 
 /// Numbers as they were written, and as they are looked up.
 pub struct Numbers {
-    written: Vec<NumberRange>,
-    /// Least and greatest value of each stretch; sorted, and no two touch.
+    written: Members<NumberRange>,
+    /// Least and greatest value of each stretch; sorted, and no two touch. Only of few members.
     stretches: Vec<(u64, u64)>,
+    /// Many members.
+    ranges: Ranges,
 }
 
-impl Members for Numbers {
-    fn empty() -> Self {
-        Numbers { written: Vec::new(), stretches: Vec::new() }
-    }
+impl Content for Numbers {
+    const EMPTY: Self = Numbers { written: Members::new(), stretches: Vec::new(), ranges: Ranges::new() };
 
     fn is_empty(&self) -> bool {
         self.written.is_empty()
     }
 
     fn copy(&self) -> Result<Self, OutOfMemory> {
-        Ok(Numbers { written: self.written.try_clone()?, stretches: self.stretches.try_clone()? })
+        Ok(Numbers {
+            written: self.written.share()?,
+            stretches: self.stretches.try_clone()?,
+            ranges: self.ranges.share()?,
+        })
     }
 
-    fn trim(&mut self) {
-        self.written.trim();
+    fn freeze(&mut self) {
+        self.written.freeze();
         self.stretches.trim();
+        self.ranges.freeze();
     }
 
     fn bytes(&self) -> usize {
-        self.written.bytes().saturating_add(self.stretches.bytes())
+        let stretches = self.stretches.len().saturating_mul(size_of::<(u64, u64)>());
+        self.written.bytes().saturating_add(stretches).saturating_add(self.ranges.bytes())
     }
 }
 
 impl Numbers {
-    /// Makes a range part of the stretches.
-    fn join(&mut self, range: &NumberRange) -> Result<(), OutOfMemory> {
-        let (mut min, mut max) = (range.min.value, range.max.value);
-        let mut stretches = Vec::with_capacity(self.stretches.len().saturating_add(1))?;
-        let mut rest = self.stretches.iter().copied().peekable();
-        while let Some(before) = rest.next_if(|(_, last)| last.saturating_add(1) < min) {
-            stretches.push(before)?;
+    /// Follows what is written, which `member` came to or was taken from.
+    fn follow(&mut self, member: &NumberRange, added: bool) -> Result<(), OutOfMemory> {
+        if let Some(few) = self.written.few() {
+            self.ranges = Ranges::new();
+            self.stretches = stretches(few)?;
+            return Ok(());
         }
-        while let Some((first, last)) = rest.next_if(|(first, _)| *first <= max.saturating_add(1)) {
-            (min, max) = (min.min(first), max.max(last));
+        if !self.ranges.is_empty() {
+            let range = number_range(member);
+            return if added { self.ranges.insert(range) } else { self.ranges.remove(&range) };
         }
-        stretches.push((min, max))?;
-        for after in rest {
-            stretches.push(after)?;
+        for member in self.written.iter() {
+            self.ranges.insert(number_range(&member))?;
         }
-        self.stretches = stretches;
+        self.stretches.clear();
         Ok(())
     }
 }
 
-impl<M: Members> Group<M> {
+fn number_range(member: &NumberRange) -> [u64; 6] {
+    ranges::range(0, [0, member.min.value], [0, member.max.value], 0)
+}
+
+/// The stretches that ranges make, none of which is empty.
+fn stretches(members: &[NumberRange]) -> Result<Vec<(u64, u64)>, OutOfMemory> {
+    let mut sorted = Vec::with_capacity(members.len())?;
+    for member in members {
+        sorted.push((member.min.value, member.max.value))?;
+    }
+    sorted.sort_unstable();
+    let mut stretches = Vec::<(u64, u64)>::with_capacity(members.len())?;
+    for (min, max) in sorted.iter().copied() {
+        match stretches.last_mut() {
+            Some(last) if min <= last.1.saturating_add(1) => last.1 = last.1.max(max),
+            _ => stretches.push((min, max))?,
+        }
+    }
+    Ok(stretches)
+}
+
+/// Addresses as they were written, and as they are looked up.
+pub struct Addresses {
+    written: Members<AddressRange>,
+    /// Many members.
+    ranges: Ranges,
+}
+
+impl Content for Addresses {
+    const EMPTY: Self = Addresses { written: Members::new(), ranges: Ranges::new() };
+
+    fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(Addresses { written: self.written.share()?, ranges: self.ranges.share()? })
+    }
+
+    fn freeze(&mut self) {
+        self.written.freeze();
+        self.ranges.freeze();
+    }
+
+    fn bytes(&self) -> usize {
+        self.written.bytes().saturating_add(self.ranges.bytes())
+    }
+}
+
+impl Addresses {
+    /// As [`Numbers::follow`].
+    fn follow(&mut self, member: &AddressRange, added: bool) -> Result<(), OutOfMemory> {
+        if self.written.few().is_some() {
+            self.ranges = Ranges::new();
+            return Ok(());
+        }
+        let range = |member: &AddressRange| {
+            let (family, min) = member.min.point();
+            ranges::range(family, min, member.max.point().1, 0)
+        };
+        if !self.ranges.is_empty() {
+            let range = range(member);
+            return if added { self.ranges.insert(range) } else { self.ranges.remove(&range) };
+        }
+        for member in self.written.iter() {
+            self.ranges.insert(range(&member))?;
+        }
+        Ok(())
+    }
+}
+
+impl<M: Content> Group<M> {
     pub(crate) fn new(name: &[u8]) -> Result<Self, OutOfMemory> {
-        Ok(Group { name: crate::text::owned(name)?, users: 0, members: M::empty() })
+        Ok(Group { name: crate::text::owned(name)?, users: 0, members: M::EMPTY })
     }
 
     /// The name, without `@`.
@@ -160,33 +236,26 @@ impl<M: Members> Group<M> {
 
 impl NumberGroup {
     /// The members as they were written, in order.
-    pub fn members(&self) -> &[NumberRange] {
+    pub fn members(&self) -> &Members<NumberRange> {
         &self.members.written
     }
 
-    /// Adds a member that is no empty range.
-    pub(crate) fn add(&mut self, member: NumberRange) -> Result<(), OutOfMemory> {
-        self.members.join(&member)?;
-        self.members.written.push(member)
+    /// Adds a member that is no empty range. False if it is there.
+    pub(crate) fn add(&mut self, member: NumberRange, seed: u64) -> Result<bool, OutOfMemory> {
+        let added = self.members.written.add(member, seed)?;
+        if added {
+            self.members.follow(&member, true)?;
+        }
+        Ok(added)
     }
 
-    /// Removes a member. Only the stretch that it was in is made anew, from the members in it.
-    pub(crate) fn remove(&mut self, place: usize) -> Result<(), OutOfMemory> {
-        let Some(gone) = self.members.written.remove(place) else {
-            return Ok(());
-        };
-        let within = |stretch: &(u64, u64)| stretch.0 <= gone.min.value && gone.max.value <= stretch.1;
-        let Some(at) = self.members.stretches.iter().position(within) else {
-            return Ok(());
-        };
-        let Some((min, max)) = self.members.stretches.remove(at) else {
-            return Ok(());
-        };
-        let written = self.members.written.try_clone()?;
-        for member in written.iter().filter(|member| min <= member.min.value && member.max.value <= max) {
-            self.members.join(member)?;
+    /// Removes a member. False if it is not there.
+    pub(crate) fn remove(&mut self, member: NumberRange) -> Result<bool, OutOfMemory> {
+        let removed = self.members.written.remove(member)?;
+        if removed {
+            self.members.follow(&member, false)?;
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// Whether a member and `range` have a number in common.
@@ -194,34 +263,79 @@ impl NumberGroup {
         if range.is_empty() {
             return false;
         }
-        let stretches = &self.members.stretches;
-        let at = stretches.partition_point(|stretch| stretch.1 < range.min.value);
-        stretches.get(at).is_some_and(|stretch| stretch.0 <= range.max.value)
+        self.has(range.min.value, range.max.value)
     }
 
-    /// Whether `value` is in the group: a binary search.
+    /// Whether `value` is in the group, in time that does not depend on how many members there are.
     #[inline(always)]
     pub fn contains(&self, value: u64) -> bool {
         match &*self.members.stretches {
             [only] => only.0 <= value && value <= only.1,
-            stretches => is_in(stretches, value),
+            _ => self.has(value, value),
+        }
+    }
+
+    #[inline(never)]
+    fn has(&self, min: u64, max: u64) -> bool {
+        let Numbers { written, stretches, ranges } = &self.members;
+        if !ranges.is_empty() {
+            let mut walk = ranges.overlapping(0, [0, min], [0, max]);
+            return match walk.next() {
+                Some(_) => true,
+                None if walk.is_lost() => {
+                    written.iter().any(|member| member.min.value <= max && member.max.value >= min)
+                }
+                None => false,
+            };
+        }
+        let at = stretches.partition_point(|stretch| stretch.1 < min);
+        stretches.get(at).is_some_and(|stretch| stretch.0 <= max)
+    }
+}
+
+impl AddressGroup {
+    /// The members as they were written, in order.
+    pub(crate) fn members(&self) -> &Members<AddressRange> {
+        &self.members.written
+    }
+
+    /// Adds a member. False if it is there.
+    pub(crate) fn add(&mut self, member: AddressRange, seed: u64) -> Result<bool, OutOfMemory> {
+        let added = self.members.written.add(member, seed)?;
+        if added {
+            self.members.follow(&member, true)?;
+        }
+        Ok(added)
+    }
+
+    /// Removes a member. False if it is not there.
+    pub(crate) fn remove(&mut self, member: AddressRange) -> Result<bool, OutOfMemory> {
+        let removed = self.members.written.remove(member)?;
+        if removed {
+            self.members.follow(&member, false)?;
+        }
+        Ok(removed)
+    }
+
+    pub(crate) fn contains(&self, address: &Address) -> bool {
+        let Addresses { written, ranges } = &self.members;
+        if !ranges.is_empty() {
+            let (family, point) = address.point();
+            let mut walk = ranges.containing(family, point);
+            match walk.next() {
+                Some(_) => return true,
+                None if !walk.is_lost() => return false,
+                None => {}
+            }
+        }
+        match written.few() {
+            Some(few) => few.iter().any(|range| range.contains(address)),
+            None => written.iter().any(|range| range.contains(address)),
         }
     }
 }
 
-#[inline(never)]
-fn is_in(stretches: &[(u64, u64)], value: u64) -> bool {
-    let at = stretches.partition_point(|stretch| stretch.1 < value);
-    stretches.get(at).is_some_and(|stretch| stretch.0 <= value)
-}
-
-impl AddressGroup {
-    pub(crate) fn contains(&self, address: &Address) -> bool {
-        self.members.iter().any(|range| range.contains(address))
-    }
-}
-
-impl<M: Members> Part for Group<M> {
+impl<M: Content> Part for Group<M> {
     fn name(&self) -> Option<&[u8]> {
         Some(&self.name)
     }
@@ -234,13 +348,13 @@ impl<M: Members> Part for Group<M> {
     }
 }
 
-impl<M: Members> Node for Group<M> {
+impl<M: Content> Node for Group<M> {
     fn copy(&self) -> Result<Self, OutOfMemory> {
         Ok(Group { name: self.name.try_clone()?, users: self.users, members: self.members.copy()? })
     }
 
     fn freeze(&mut self) {
-        self.members.trim();
+        self.members.freeze();
     }
 }
 
@@ -248,17 +362,35 @@ impl<M: Members> Node for Group<M> {
 mod tests {
     extern crate std;
 
-    use super::NumberGroup;
+    use super::{Content as _, NumberGroup};
     use crate::number::NumberRange;
 
     #[test]
     fn stretches_follow_the_members() {
         let range = |word: &str| NumberRange::parse(word.as_bytes()).unwrap();
-        let mut group = NumberGroup::new(b"G").unwrap();
-        let mut members = std::vec::Vec::new();
+        for more in [0, 40] {
+            let mut group = NumberGroup::new(b"G").unwrap();
+            let mut members = std::vec::Vec::new();
+            // So many that they do not stand in one piece.
+            for number in 0..more {
+                let far = range(&std::format!("{}-{}", 100 + 3 * number, 101 + 3 * number));
+                assert!(group.add(far, 1).unwrap() && !group.add(far, 1).unwrap());
+                members.push(far);
+            }
+            follow(&mut group, &mut members);
+            while let Some(last) = members.pop() {
+                assert!(group.remove(last).unwrap() && !group.remove(last).unwrap());
+            }
+            assert!(group.members.stretches.is_empty() && group.members.ranges.is_empty());
+            assert_eq!(group.members.bytes(), 0);
+        }
+    }
+
+    fn follow(group: &mut NumberGroup, members: &mut std::vec::Vec<NumberRange>) {
+        let range = |word: &str| NumberRange::parse(word.as_bytes()).unwrap();
         let words = ["5", "7-9", "6", "20-30", "25-40", "0", "18446744073709551615", "8-22", "41", "0x3-0x4"];
         for word in words {
-            group.add(range(word)).unwrap();
+            group.add(range(word), 1).unwrap();
             members.push(range(word));
         }
         for step in [0_usize, 3, 2, 5, 0, 1, 0, 0, 0, 0] {
@@ -276,9 +408,7 @@ mod tests {
                 );
             }
             let place = step % members.len();
-            members.remove(place);
-            group.remove(place).unwrap();
+            group.remove(members.remove(place)).unwrap();
         }
-        assert!(group.members.stretches.is_empty());
     }
 }

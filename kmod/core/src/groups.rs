@@ -5,6 +5,7 @@ use crate::group::{AddressGroup, NumberGroup, PathGroup};
 use crate::link::{Node, SHARED};
 use crate::mem::OutOfMemory;
 use crate::path_index::PathIndex;
+use crate::ranges::Ranges;
 use crate::records::Records;
 use crate::table::Table;
 use core::mem::size_of;
@@ -17,6 +18,8 @@ pub(crate) struct Groups {
     /// The members of all path groups: the number of the group in four bytes, then the word.
     pub(crate) path_members: Records,
     pub(crate) path_member_index: PathIndex,
+    /// The members of all number groups, which stand for their groups.
+    pub(crate) number_index: Ranges,
 }
 
 impl Groups {
@@ -27,6 +30,7 @@ impl Groups {
             addresses: Table::new(seed),
             path_members: Records::new(),
             path_member_index: PathIndex::new(seed),
+            number_index: Ranges::new(),
         }
     }
 
@@ -40,6 +44,7 @@ impl Groups {
             self.addresses.bytes(),
             self.path_members.bytes(),
             self.path_member_index.bytes(),
+            self.number_index.bytes(),
         ]
         .into_iter()
         .fold(0, usize::saturating_add)
@@ -54,6 +59,7 @@ impl Node for Groups {
             addresses: self.addresses.share()?,
             path_members: self.path_members.share()?,
             path_member_index: self.path_member_index.share()?,
+            number_index: self.number_index.share()?,
         })
     }
 
@@ -63,5 +69,6 @@ impl Node for Groups {
         self.addresses.freeze();
         self.path_members.freeze();
         self.path_member_index.freeze();
+        self.number_index.freeze();
     }
 }

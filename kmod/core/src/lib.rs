@@ -20,6 +20,7 @@ pub mod args;
 pub mod audit;
 pub mod capability;
 pub mod condition;
+mod crowd;
 pub mod directive;
 pub mod domain;
 pub mod edit;
@@ -36,12 +37,14 @@ mod hash;
 #[cfg(not(sekisho_kernel))]
 mod host;
 pub mod item;
+mod lane;
 pub mod learn;
 mod lines;
 mod link;
 mod manager;
 mod map;
 pub mod mem;
+pub mod members;
 pub mod name;
 pub mod number;
 #[cfg(not(sekisho_kernel))]
@@ -52,12 +55,14 @@ mod path_walk;
 pub mod pattern;
 pub mod policy;
 mod policy_print;
+mod ports;
 pub mod preference;
 mod procfs;
 pub mod profile;
 #[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
 pub mod question;
 mod radix;
+mod ranges;
 mod record;
 mod records;
 #[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
@@ -72,6 +77,8 @@ pub mod task;
 pub mod text;
 pub mod transaction;
 pub mod transition;
+mod tree;
+mod unique;
 #[cfg(any(not(sekisho_kernel), CONFIG_SECURITY_SEKISHO_SELFTEST))]
 pub mod warning;
 pub mod wire;

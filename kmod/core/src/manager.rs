@@ -5,9 +5,9 @@
 
 use crate::directive;
 use crate::edit::EditError;
-use crate::mem::{OutOfMemory, Vec};
+use crate::mem::Vec;
 use crate::name::{is_valid_domain, ROOT_DOMAIN};
-use crate::text::{self, ParseError, Reason, Sink, Words};
+use crate::text::{self, ParseError, Reason, Words};
 
 /// One line of the manager file.
 pub(crate) enum Line {
@@ -55,14 +55,5 @@ impl Manager {
     /// The domain or program.
     pub(crate) fn name(&self) -> &[u8] {
         &self.0
-    }
-
-    pub(crate) fn memory(&self) -> usize {
-        core::mem::size_of::<Self>().saturating_add(self.0.len())
-    }
-
-    pub(crate) fn print(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        sink.put(&self.0)?;
-        sink.put(b"\n")
     }
 }

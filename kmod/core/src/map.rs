@@ -10,8 +10,9 @@
 //! half a page becomes a page again. So removing gives back exactly what adding took.
 
 use crate::link::{Link, Node, SHARED};
-use crate::mem::{Arc, OutOfMemory, UniqueArc, Vec};
-use crate::radix::{self, Branch, Place, BITS};
+use crate::mem::{OutOfMemory, Vec};
+use crate::radix::{Branch, Place, BITS};
+use crate::tree::{self, Change, View};
 use core::mem::size_of;
 
 /// Values that a page holds before it becomes a branch.
@@ -73,31 +74,11 @@ pub(crate) struct Map<V> {
     bytes: usize,
 }
 
-/// A place in the tree. What stands there is shared or an edit's own, as behind a [`Link`]; two words in all.
-enum Child<V> {
-    Empty,
-    Page(Arc<Page<V>>),
-    OwnPage(UniqueArc<Page<V>>),
-    Branch(Arc<Branch<Child<V>>>),
-    OwnBranch(UniqueArc<Branch<Child<V>>>),
-}
-
-/// What stands in a place.
-enum View<'a, V> {
-    Empty,
-    Page(&'a Page<V>),
-    Branch(&'a Branch<Child<V>>),
-}
-
-/// What stands in a place, for changing.
-enum Change<'a, V> {
-    Empty,
-    Page(&'a mut Page<V>),
-    Branch(&'a mut Branch<Child<V>>),
-}
-
 /// Each value with its whole hash.
-struct Page<V>(Vec<(u32, V)>);
+pub(crate) struct Page<V>(Vec<(u32, V)>);
+
+/// A place of the tree.
+type Child<V> = tree::Child<Page<V>>;
 
 /// Memory of a page without its values: itself, its reference count.
 const PAGE_BYTES: usize = size_of::<Vec<u32>>().saturating_add(SHARED);
@@ -134,7 +115,7 @@ impl<V: Value> Map<V> {
         loop {
             match child.view() {
                 View::Empty => return &[],
-                View::Page(page) => return &page.0,
+                View::Leaf(page) => return &page.0,
                 View::Branch(branch) => match branch.at(bits) {
                     Some(below) => child = below,
                     None => return &[],
@@ -161,7 +142,7 @@ impl<V: Value> Map<V> {
         loop {
             match child.edit()? {
                 Change::Empty => return Ok(None),
-                Change::Page(page) => {
+                Change::Leaf(page) => {
                     let found = page.0.iter_mut().find(|slot| slot.0 == hash && wanted(&slot.1));
                     return Ok(found.map(|slot| &mut slot.1));
                 }
@@ -221,9 +202,9 @@ impl<V: Value> Map<V> {
         self.root.freeze();
     }
 
-    /// All values, in no order that means anything.
-    pub(crate) fn for_each(&self, visit: &mut dyn FnMut(&V)) {
-        for_each(&self.root, visit);
+    /// The first value for which `wanted` is true, in no order that means anything.
+    pub(crate) fn find(&self, wanted: &mut dyn FnMut(&V) -> bool) -> Option<&V> {
+        find(&self.root, wanted)
     }
 }
 
@@ -259,7 +240,7 @@ fn fill(
             slots.extend_from_slice(values)?;
             let page = Page(slots);
             added = page_bytes(&page);
-            *child = Child::page(page)?;
+            *child = Child::leaf(page)?;
             return Ok(added);
         }
         View::Empty => {
@@ -267,8 +248,8 @@ fn fill(
             added = Branch::<Child<u32>>::BYTES;
             false
         }
-        View::Page(page) if page.0.len().saturating_add(values.len()) <= PAGE || level >= LEVELS => true,
-        View::Page(_) => {
+        View::Leaf(page) if page.0.len().saturating_add(values.len()) <= PAGE || level >= LEVELS => true,
+        View::Leaf(_) => {
             added = split(child, level)?;
             false
         }
@@ -332,14 +313,14 @@ fn insert<V: Value>(child: &mut Child<V>, hash: u32, value: V, level: u32) -> Re
         View::Empty => {
             let mut slots = Vec::with_capacity(1)?;
             slots.push_reserved((hash, value))?;
-            *child = Child::page(Page(slots))?;
+            *child = Child::leaf(Page(slots))?;
             return Ok(PAGE_BYTES.saturating_add(slot_bytes::<V>()));
         }
-        View::Page(page) if page.0.len() >= PAGE && level < LEVELS => made = split(child, level)?,
+        View::Leaf(page) if page.0.len() >= PAGE && level < LEVELS => made = split(child, level)?,
         _ => {}
     }
     match child.edit()? {
-        Change::Page(page) => {
+        Change::Leaf(page) => {
             page.0.push((hash, value))?;
             Ok(slot_bytes::<V>())
         }
@@ -362,7 +343,7 @@ const fn below(hash: u32, level: u32) -> u32 {
 fn split<V: Value>(child: &mut Child<V>, level: u32) -> Result<usize, OutOfMemory> {
     let mut made = Child::branch()?;
     let mut bytes = Branch::<Child<V>>::BYTES;
-    if let (View::Page(page), Change::Branch(branch)) = (child.view(), made.edit()?) {
+    if let (View::Leaf(page), Change::Branch(branch)) = (child.view(), made.edit()?) {
         for (hash, value) in page.0.iter() {
             if let Some(place) = branch.at_mut(below(*hash, level)) {
                 let added = insert(place, *hash, value.share()?, level.wrapping_add(1))?;
@@ -385,7 +366,7 @@ fn remove<V: Value>(
 ) -> Result<Option<V>, OutOfMemory> {
     let removed = match child.edit()? {
         Change::Empty => return Ok(None),
-        Change::Page(page) => {
+        Change::Leaf(page) => {
             let Some(place) = page.0.iter().position(|slot| slot.0 == hash && wanted(&slot.1)) else {
                 return Ok(None);
             };
@@ -416,7 +397,7 @@ fn join<V: Value>(child: &mut Child<V>, freed: &mut usize) {
     for child in branch.iter() {
         match child.view() {
             View::Empty => {}
-            View::Page(page) => len = len.saturating_add(page.0.len()),
+            View::Leaf(page) => len = len.saturating_add(page.0.len()),
             View::Branch(_) => return, // Which has too many alone.
         }
         if len > PAGE {
@@ -428,7 +409,7 @@ fn join<V: Value>(child: &mut Child<V>, freed: &mut usize) {
         return;
     };
     for child in branch.iter() {
-        let View::Page(page) = child.view() else {
+        let View::Leaf(page) = child.view() else {
             continue;
         };
         below = below.saturating_add(page_bytes(page));
@@ -443,7 +424,7 @@ fn join<V: Value>(child: &mut Child<V>, freed: &mut usize) {
     }
     let page = Page(slots);
     let gain = below.saturating_sub(page_bytes(&page));
-    if let Ok(page) = Child::page(page) {
+    if let Ok(page) = Child::leaf(page) {
         *child = page;
         *freed = freed.saturating_add(gain);
     }
@@ -453,11 +434,11 @@ fn page_bytes<V>(page: &Page<V>) -> usize {
     PAGE_BYTES.saturating_add(page.0.len().saturating_mul(slot_bytes::<V>()))
 }
 
-fn for_each<V: Value>(child: &Child<V>, visit: &mut dyn FnMut(&V)) {
+fn find<'m, V: Value>(child: &'m Child<V>, wanted: &mut dyn FnMut(&V) -> bool) -> Option<&'m V> {
     match child.view() {
-        View::Empty => {}
-        View::Page(page) => page.0.iter().for_each(|slot| visit(&slot.1)),
-        View::Branch(branch) => branch.iter().for_each(|child| for_each(child, visit)),
+        View::Empty => None,
+        View::Leaf(page) => page.0.iter().map(|slot| &slot.1).find(|value| wanted(value)),
+        View::Branch(branch) => branch.iter().find_map(|child| find(child, wanted)),
     }
 }
 
@@ -475,110 +456,19 @@ impl<V: Value> Node for Page<V> {
     }
 }
 
-impl<V: Value> Child<V> {
-    fn page(page: Page<V>) -> Result<Self, OutOfMemory> {
-        Ok(Child::OwnPage(UniqueArc::new(page)?))
-    }
-
-    #[inline(never)] // A branch by value takes half a kilobyte of stack.
-    fn branch() -> Result<Self, OutOfMemory> {
-        Ok(Child::OwnBranch(UniqueArc::new(Branch::EMPTY)?))
-    }
-
-    #[inline(always)]
-    fn view(&self) -> View<'_, V> {
-        match self {
-            Child::Empty => View::Empty,
-            Child::Page(page) => View::Page(page),
-            Child::OwnPage(page) => View::Page(page),
-            Child::Branch(branch) => View::Branch(branch),
-            Child::OwnBranch(branch) => View::Branch(branch),
-        }
-    }
-
-    /// What stands here, for changing; copied if it is shared.
-    #[inline]
-    fn edit(&mut self) -> Result<Change<'_, V>, OutOfMemory> {
-        match self {
-            Child::Page(page) => *self = Child::OwnPage(page.own_copy()?),
-            Child::Branch(branch) => *self = Child::OwnBranch(branch.own_copy()?),
-            _ => {}
-        }
-        Ok(match self {
-            Child::OwnPage(page) => Change::Page(page.get_mut()?),
-            Child::OwnBranch(branch) => Change::Branch(branch.get_mut()?),
-            _ => Change::Empty, // What was shared is not any more.
-        })
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn duplicate(&self) -> Result<Self, OutOfMemory> {
-        Ok(match self.view() {
-            View::Empty => Child::Empty,
-            View::Page(page) => Child::OwnPage(page.own_copy()?),
-            View::Branch(branch) => Child::OwnBranch(branch.own_copy()?),
-        })
-    }
-
-    #[inline(never)]
-    fn freeze_own(&mut self) {
-        *self = match core::mem::replace(self, Child::Empty) {
-            Child::OwnPage(mut page) => {
-                if let Ok(page) = page.get_mut() {
-                    page.freeze();
-                }
-                Child::Page(page.into_arc())
-            }
-            Child::OwnBranch(mut branch) => {
-                if let Ok(branch) = branch.get_mut() {
-                    branch.freeze();
-                }
-                Child::Branch(branch.into_arc())
-            }
-            shared => shared,
-        };
-    }
-}
-
-impl<V: Value> Place for Child<V> {
-    const EMPTY: Self = Child::Empty;
-
-    fn is_empty(&self) -> bool {
-        matches!(self, Child::Empty)
-    }
-
-    #[inline(always)] // A copy of a branch does it for each of its children.
-    fn share_into(&self, empty: &mut Self) -> Result<(), OutOfMemory> {
-        match self {
-            Child::Empty => {}
-            Child::Page(page) => radix::put(empty, Child::Page(page.clone())),
-            Child::Branch(branch) => radix::put(empty, Child::Branch(branch.clone())),
-            own => radix::put(empty, own.duplicate()?),
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn freeze(&mut self) {
-        if matches!(self, Child::OwnPage(_) | Child::OwnBranch(_)) {
-            self.freeze_own();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;
 
-    use super::{Child, Map, Value, View, PAGE};
+    use super::{Child, Map, Value, PAGE};
     use crate::mem::Vec;
+    use crate::tree::View;
 
     /// The hash and the value of everything below, and where a branch begins and ends.
     fn form<V: Value + Copy>(child: &Child<V>, out: &mut std::vec::Vec<Option<(u32, V)>>) {
         match child.view() {
             View::Empty => {}
-            View::Page(page) => out.extend(page.0.iter().copied().map(Some)),
+            View::Leaf(page) => out.extend(page.0.iter().copied().map(Some)),
             View::Branch(branch) => {
                 out.push(None);
                 branch.iter().for_each(|child| form(child, out));

@@ -57,7 +57,7 @@ pub fn is_rewrite_denied(policy: &Policy, name: Name<'_>) -> bool {
 
 /// Reference 3.9: whether a `deny_autobind` line has the port in its range.
 pub fn is_autobind_denied(policy: &Policy, port: u16) -> bool {
-    policy.autobind_ranges().iter().any(|[from, to]| *from <= port && port <= *to)
+    policy.autobind_ranges().any(|[from, to]| from <= port && port <= to)
 }
 
 /// Reference 6.3: writes the name of the domain into `out` that a task in `domain` comes to by executing `program`. What

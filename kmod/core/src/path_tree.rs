@@ -221,11 +221,12 @@ impl Node {
         };
         let freed = size_of::<Node>().saturating_add(SHARED).saturating_add(node.bytes());
         let (mut few, mut len) = ([0_u32; FEW], 0_usize);
-        node.values.for_each(&mut |value| {
+        node.values.find(&mut |value| {
             if let Some(place) = few.get_mut(len) {
                 *place = *value;
             }
             len = len.wrapping_add(1);
+            false
         });
         for value in few.iter().take(len) {
             if self.values.insert(hash, *value).is_err() {

@@ -17,14 +17,14 @@ use crate::group::{self, AddressGroup, GroupId, GroupKind, NumberGroup};
 use crate::groups::Groups;
 use crate::hash;
 use crate::link::{Link, SHARED};
-use crate::manager::Manager;
 use crate::map::{Map, Value};
-use crate::mem::{Arc, OutOfMemory, Vec};
+use crate::mem::{Arc, OutOfMemory};
 use crate::name::{DomainName, Name, ROOT_DOMAIN};
 use crate::pattern;
 use crate::profile::{Profile, Profiles};
 use crate::table::Table;
 use crate::task::Task;
+use crate::unique::Unique;
 
 pub use crate::domain::{DomainFlags, DomainId};
 pub use crate::edit::Cursor;
@@ -34,15 +34,16 @@ pub use crate::preference::Preferences;
 pub struct Policy {
     pub(crate) seed: u64,
     pub(crate) domains: Table<Domain>,
-    /// Domains that are marked as deleted.
-    pub(crate) deleted: u32,
+    /// The slots of the domains that are marked as deleted.
+    pub(crate) deleted: Map<u32>,
     pub(crate) conditions: Map<Interned>,
     /// Bytes behind `conditions`.
     pub(crate) condition_bytes: usize,
     pub(crate) groups: Link<Groups>,
     pub(crate) exceptions: Link<Exceptions>,
     pub(crate) profiles: Link<Profiles>,
-    pub(crate) managers: Vec<Arc<Manager>>,
+    /// Names of domains and programs: [`crate::manager`].
+    pub(crate) managers: Unique,
     /// Whether `manage_by_non_root` is on.
     pub(crate) non_root: bool,
     pub(crate) active: bool,
@@ -100,13 +101,13 @@ impl Policy {
         Ok(Policy {
             seed,
             domains,
-            deleted: 0,
+            deleted: Map::new(),
             conditions: Map::new(),
             condition_bytes: 0,
             groups: Link::new(Groups::new(seed))?,
             exceptions: Link::new(Exceptions::new(seed))?,
             profiles: Link::new(Profiles::new())?,
-            managers: Vec::new(),
+            managers: Unique::new(seed),
             non_root: false,
             active: false,
             generation: 0,
@@ -126,11 +127,12 @@ impl Policy {
     pub(crate) fn share(&self) -> Result<Policy, OutOfMemory> {
         Ok(Policy {
             domains: self.domains.share()?,
+            deleted: self.deleted.share()?,
             conditions: self.conditions.share()?,
             groups: self.groups.share()?,
             exceptions: self.exceptions.share()?,
             profiles: self.profiles.share()?,
-            managers: self.managers.try_clone()?,
+            managers: self.managers.share()?,
             ..*self
         })
     }
@@ -138,10 +140,11 @@ impl Policy {
     /// The end of a change: this is the next snapshot.
     pub(crate) fn settle(&mut self) {
         self.domains.freeze();
+        self.deleted.freeze();
         self.conditions.freeze();
         self.groups.freeze_in_place();
         self.exceptions.freeze_in_place();
-        self.managers.trim();
+        self.managers.freeze();
         self.profiles.freeze_in_place();
         self.generation = self.generation.wrapping_add(1);
     }
@@ -209,14 +212,14 @@ impl Policy {
     }
 
     /// The members of an address group, in order.
-    pub fn address_group_members(&self, id: GroupId) -> &[AddressRange] {
-        self.address_group(id).map_or(&[], |group| &group.members)
+    pub fn address_group_members(&self, id: GroupId) -> impl Iterator<Item = AddressRange> + '_ {
+        self.address_group(id).into_iter().flat_map(|group| group.members().iter())
     }
 
     /// The members of a path group, in order.
     pub fn path_group_members(&self, id: GroupId) -> impl Iterator<Item = &[u8]> {
-        let numbers: &[u32] = self.groups.get().paths.get(id.0).map_or(&[], |group| &group.members);
-        numbers.iter().filter_map(|number| self.path_member(*number)).map(|(_, word)| word)
+        let numbers = self.groups.get().paths.get(id.0).into_iter().flat_map(|group| group.members.iter());
+        numbers.filter_map(|number| self.path_member(number)).map(|(_, word)| word)
     }
 
     /// The group and the word of a member.
@@ -286,7 +289,7 @@ impl Policy {
 
     /// Whether the kernel must not choose a port by itself (reference 3.9).
     pub fn is_autobind_denied(&self, port: u16) -> bool {
-        self.exceptions.get().autobind.iter().any(|[from, to]| *from <= port && port <= *to)
+        self.exceptions.get().autobind.contains(port)
     }
 
     /// The global `allow_read` words, in order.
@@ -320,16 +323,21 @@ impl Policy {
     }
 
     /// The ports that the kernel must not choose, in order.
-    pub fn autobind_ranges(&self) -> &[[u16; 2]] {
-        &self.exceptions.get().autobind
+    pub fn autobind_ranges(&self) -> impl Iterator<Item = [u16; 2]> + '_ {
+        self.exceptions.get().autobind.iter()
+    }
+
+    /// Whether nothing was written to these ports since another snapshot. Costs nothing, however many there are.
+    pub fn has_autobind_of(&self, other: &Policy) -> bool {
+        self.exceptions.get().autobind.is_same(&other.exceptions.get().autobind)
     }
 
     /// Bytes of memory that the snapshot takes, shared or not, in exact lengths and without what the allocator adds.
     pub fn memory(&self) -> usize {
-        let managers = self.managers.iter().map(|manager| manager.memory());
         [
             size_of::<Policy>(),
             self.domains.bytes(),
+            self.deleted.bytes(),
             self.conditions.bytes(),
             self.condition_bytes,
             self.groups.get().bytes(),
@@ -337,11 +345,10 @@ impl Policy {
             SHARED,
             size_of::<Profiles>(),
             SHARED,
-            self.managers.len().saturating_mul(size_of::<Arc<Manager>>()),
+            self.managers.bytes(),
             self.profiles.get().bytes(),
         ]
         .into_iter()
-        .chain(managers)
         .fold(0, usize::saturating_add)
     }
 
@@ -362,13 +369,15 @@ impl Policy {
         }
     }
 
-    /// Whether [`Edit::collect`] would find something: deleted domains without tasks.
+    /// Whether [`Edit::collect`] would find something: deleted domains without tasks. Only deleted domains are looked at,
+    /// so this takes time for those of them that tasks are in.
     pub fn has_garbage(&self) -> bool {
-        self.deleted > 0 && self.unused_domain().is_some()
+        self.deleted.find(&mut |slot| self.is_unused(*slot)).is_some()
     }
 
-    pub(crate) fn unused_domain(&self) -> Option<u32> {
-        self.domains.iter().find(|(_, domain)| domain.deleted && domain.users() == 0).map(|(slot, _)| slot)
+    /// Whether a deleted domain has no tasks.
+    pub(crate) fn is_unused(&self, slot: u32) -> bool {
+        self.domains.get(slot).is_some_and(|domain| domain.users() == 0)
     }
 
     /// An empty list of entries.
@@ -388,9 +397,6 @@ impl Policy {
         }
         let domain = self.domain(domain).map(Domain::name);
         let exe = exe.map(Name::as_bytes);
-        self.managers.iter().any(|manager| {
-            let name = Some(manager.name());
-            name == domain || name == exe
-        })
+        domain.into_iter().chain(exe).any(|name| self.managers.find(name).is_some())
     }
 }

@@ -100,8 +100,8 @@ impl Policy {
         self.exceptions.get().file_patterns.print(b"file_pattern", sink)?;
         self.exceptions.get().rewrites.print(b"deny_rewrite", sink)?;
         for (_, group) in self.groups.get().paths.iter() {
-            for number in &group.members {
-                if let Some((_, word)) = self.path_member(*number) {
+            for number in group.members.iter() {
+                if let Some((_, word)) = self.path_member(number) {
                     member_line(sink, b"path_group ", group.name())?;
                     sink.put(word)?;
                     sink.put(b"\n")?;
@@ -109,25 +109,25 @@ impl Policy {
             }
         }
         for (_, group) in self.groups.get().numbers.iter() {
-            for member in group.members() {
+            for member in group.members().iter() {
                 member_line(sink, b"number_group ", group.name())?;
                 member.print(sink)?;
                 sink.put(b"\n")?;
             }
         }
         for (_, group) in self.groups.get().addresses.iter() {
-            for member in &group.members {
+            for member in group.members().iter() {
                 member_line(sink, b"address_group ", group.name())?;
                 member.print(sink)?;
                 sink.put(b"\n")?;
             }
         }
-        for [from, to] in &self.exceptions.get().autobind {
+        for [from, to] in self.autobind_ranges() {
             sink.put(b"deny_autobind ")?;
-            text::put_u32(sink, u32::from(*from))?;
+            text::put_u32(sink, u32::from(from))?;
             if from != to {
                 sink.put(b"-")?;
-                text::put_u32(sink, u32::from(*to))?;
+                text::put_u32(sink, u32::from(to))?;
             }
             sink.put(b"\n")?;
         }
@@ -147,8 +147,9 @@ impl Policy {
     /// # Errors
     /// The sink is out of memory.
     pub fn print_managers(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        for manager in &self.managers {
-            manager.print(sink)?;
+        for name in self.managers.iter() {
+            sink.put(name)?;
+            sink.put(b"\n")?;
         }
         Ok(())
     }

@@ -67,6 +67,11 @@ impl<S: Clone> Records<S> {
         self.live == 0
     }
 
+    /// How many records there are.
+    pub(crate) const fn len(&self) -> u32 {
+        self.live
+    }
+
     /// Bytes of memory of the blocks and branches; not what is behind the shared values.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.saturating_add(self.blocks.bytes())

@@ -188,7 +188,7 @@ impl Rehearsal {
             }
             (_, None) => {
                 let mut edit = self.policy.edit()?;
-                edit.collect()?;
+                edit.collect(u32::MAX)?;
                 self.policy = edit.commit();
             }
         }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The lines of exception_policy that steer domain transitions, in order and by what they speak about.
 //!
-//! Reference 3.1 and 3.2. A rule is kept as its line and read again when it is asked; it is found by its program, or by
-//! its domain if it has no program. How rules work together is in [`crate::transition`].
+//! Reference 3.1 and 3.2. A rule is kept as its line and read again when it is asked; it is found by its program and its
+//! domain together. How rules work together is in [`crate::transition`].
 
 use crate::directive::{Directive, From};
 use crate::hash;
@@ -127,14 +127,19 @@ impl Body {
         Body { seed, records: Records::new(), keys: Map::new() }
     }
 
-    fn hash(&self, text: &[u8]) -> u32 {
-        hash::fold(hash::bytes(self.seed, text))
+    /// The hash of a program and of where it is executed; both may be left open.
+    fn hash(&self, program: Option<&[u8]>, from: Option<&[u8]>) -> u32 {
+        let key = hash::Key::new(self.seed);
+        let add = |hash, part: Option<&[u8]>| match part {
+            None => key.word(hash, 1),
+            Some(part) => key.bytes(hash, part),
+        };
+        hash::fold(add(add(0, program), from))
     }
 
     fn key(&self, rule: &Directive<'_>) -> u32 {
         match rule {
-            Directive::Rule { program: Some(program), .. } => self.hash(program),
-            Directive::Rule { from: Some(from), .. } => self.hash(from.text()),
+            Directive::Rule { program, from, .. } => self.hash(*program, from.as_ref().map(From::text)),
             _ => 0,
         }
     }
@@ -172,8 +177,11 @@ impl Body {
 
     fn say(&self, old: &[u8], last: &[u8], program: &[u8]) -> bool {
         let mut applies = false;
-        for key in [program, old, last] {
-            for number in self.keys.get(self.hash(key)) {
+        let program_open = [Some(program), None];
+        let from_open = [None, Some(old), Some(last)];
+        for key in program_open.into_iter().flat_map(|program| from_open.map(|from| self.hash(program, from)))
+        {
+            for number in self.keys.get(key) {
                 let Some(Directive::Rule { negative, program: wanted, from, .. }) = self.get(*number) else {
                     continue;
                 };

@@ -4,9 +4,12 @@
 use crate::acl_list::{address_key, other_key, AclList, EntryId, CAPABILITY, GROUP, NETWORK, SIGNAL};
 use crate::args::PathArg;
 use crate::condition::Condition;
+use crate::crowd::{Crowd, CROWD};
 use crate::entry;
 use crate::facts::Facts;
 use crate::group::GroupId;
+use crate::hash::Key;
+use crate::lane::Ask;
 use crate::mem::Arc;
 use crate::name::Name;
 use crate::pattern;
@@ -39,6 +42,7 @@ pub(crate) fn decide(
         bit: operation.bit(),
         best: None,
         over: false,
+        lost: false,
     };
     match request {
         Request::Path { op, path } => search.path(*path, !matches!(op, PathOp::Execute | PathOp::Transit)),
@@ -53,6 +57,9 @@ pub(crate) fn decide(
             search.other(address_key(list.seed, address));
             search.other(other_key(list.seed, NETWORK, 0))
         }
+    }
+    if search.lost && !search.over {
+        search.all();
     }
     let (number, condition) = search.best?;
     let set = match condition {
@@ -74,6 +81,8 @@ struct Search<'a> {
     best: Option<(u32, Option<&'a Condition>)>,
     /// Whether no other entry can change the decision.
     over: bool,
+    /// Whether a crowd may have left something out, so that all entries must be tried.
+    lost: bool,
 }
 
 impl<'a> Search<'a> {
@@ -119,15 +128,53 @@ impl<'a> Search<'a> {
 
     fn other(&mut self, hash: u32) {
         for number in self.list.others.get(hash) {
-            if let Some(record) = self.list.records.get(*number) {
-                self.entry(&record);
+            if let Some(crowd) = self.list.crowd(*number) {
+                self.crowd(crowd, false);
+            } else if let Some(record) = self.list.records.get(*number) {
+                self.entry(&record, false);
             }
         }
+    }
+
+    #[inline(never)]
+    fn all(&mut self) {
+        for record in self.list.records.iter() {
+            self.entry(&record, false);
+            if self.over {
+                return;
+            }
+        }
+    }
+
+    /// Entries with one word that the index found for a name, which the word may match.
+    #[inline(never)]
+    fn crowd_candidate(&mut self, number: u32, name: Name<'_>) {
+        let crowd = self.list.crowd(number);
+        if let Some(crowd) = crowd.filter(|crowd| pattern::matches_word(name, crowd.word())) {
+            self.crowd(crowd, true);
+        }
+    }
+
+    /// Tries the entries of a crowd; their word is known to match if `known`.
+    #[inline(never)]
+    fn crowd(&mut self, crowd: &'a Crowd, known: bool) {
+        let Search { list, policy, facts, request, .. } = *self;
+        let ask = Ask { ranges: crowd.ranges(), hash: &Key::new(list.seed), policy, facts, request };
+        let lost = crowd.visit(&ask, &mut |number| {
+            if let Some(record) = list.records.get(number) {
+                self.entry(&record, known);
+            }
+            self.over
+        });
+        self.lost |= lost;
     }
 
     /// An entry that the index found for a name, which its word may match.
     #[inline]
     fn candidate(&mut self, number: u32, name: Name<'_>) {
+        if number & CROWD != 0 {
+            return self.crowd_candidate(number, name);
+        }
         if self.is_late(number) {
             return;
         }
@@ -147,6 +194,9 @@ impl<'a> Search<'a> {
 
     /// An entry under the hash of a group: is it this group's?
     fn group_candidate(&mut self, number: u32, id: GroupId) {
+        if let Some(crowd) = self.list.crowd(number) {
+            return self.crowd(crowd, false);
+        }
         if self.is_late(number) {
             return;
         }
@@ -190,16 +240,16 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Tries an entry that no word leads to.
+    /// Tries an entry; the path that leads to it is known to match if `known`.
     #[inline]
-    fn entry(&mut self, record: &Record<'a, Arc<Condition>>) {
+    fn entry(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) {
         if self.over || self.is_late(record.number) {
             return;
         }
         let Some(args) = self.allows(record) else {
             return;
         };
-        if entry::matches(args, self.policy, self.request, false) {
+        if entry::matches(args, self.policy, self.request, known) {
             self.try_condition(record);
         }
     }

@@ -1,49 +1,65 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A persistent array: parts by number, found in two steps however many there are.
+//! A persistent array: parts by number, found in a few steps however many there are.
 //!
 //! The first 32 parts stand in a list of their own, so that a small array takes little memory and one step; all others in
-//! branches of 32, which an edit copies one by one. Both lists are copied by each edit, which is a reference for 32 parts.
-//! The form depends only on which numbers are taken, so removing gives back exactly what adding took.
+//! a tree of branches of 32, as high as the greatest number needs. An edit copies the list and the branches above what it
+//! changes. The form depends only on which numbers are taken, so removing gives back exactly what adding took.
 
-use crate::link::{Link, Node};
+use crate::link::Node;
 use crate::mem::{OutOfMemory, Vec};
 use crate::radix::{Branch, Place, BITS};
+use crate::tree::{Change, Child, View};
 use core::mem::size_of;
 
-/// A branch of parts.
-type Parts<T> = Branch<Option<Link<T>>>;
+/// Parts that stand in the list.
+const FIRST: u32 = 1 << BITS;
 
 /// The array.
 pub(crate) struct Slots<T> {
-    /// The parts below 32, without empty places behind the last one.
-    first: Vec<Option<Link<T>>>,
-    /// The other parts, without empty branches behind the last one.
-    branches: Vec<Option<Link<Parts<T>>>>,
+    /// The parts below [`FIRST`], without empty places behind the last one.
+    first: Vec<Child<T>>,
+    /// The other parts; no branch is empty.
+    top: Child<T>,
+    /// Levels of branches: 0 without any, else 2 and more.
+    height: u32,
+    branches: u32,
 }
 
 impl<T: Node> Slots<T> {
     pub(crate) const fn new() -> Self {
-        Slots { first: Vec::new(), branches: Vec::new() }
+        Slots { first: Vec::new(), top: Child::Empty, height: 0, branches: 0 }
     }
 
     /// Bytes of memory of the array; not the parts.
     pub(crate) fn bytes(&self) -> usize {
-        const fn place<T>() -> usize {
-            size_of::<Option<Link<T>>>()
-        }
-        let branch = Parts::<T>::BYTES.saturating_add(place::<Parts<T>>());
-        let first = self.first.len().saturating_mul(place::<T>());
-        first.saturating_add(self.branches.len().saturating_mul(branch))
+        let first = self.first.len().saturating_mul(size_of::<Child<T>>());
+        first.saturating_add(Branch::<Child<T>>::BYTES.saturating_mul(self.branches as usize))
     }
 
     /// The part of a number.
     #[inline(always)]
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
-        let place = match branch_of(number) {
-            None => self.first.get(number as usize)?,
-            Some(branch) => self.branches.get(branch)?.as_ref()?.get().at(number)?,
-        };
-        place.as_ref().map(Link::get)
+        if number < FIRST {
+            return match self.first.get(number as usize)?.view() {
+                View::Leaf(part) => Some(part),
+                _ => None,
+            };
+        }
+        if number >= capacity(self.height) {
+            return None;
+        }
+        let mut level = self.height;
+        let mut child = &self.top;
+        loop {
+            match child.view() {
+                View::Branch(branch) => {
+                    level = level.wrapping_sub(1);
+                    child = branch.at(below(number, level))?;
+                }
+                View::Leaf(part) => return Some(part),
+                View::Empty => return None,
+            }
+        }
     }
 
     /// The part of a number, for changing.
@@ -54,20 +70,23 @@ impl<T: Node> Slots<T> {
         if self.get(number).is_none() {
             return Ok(None);
         }
-        match self.place(number)? {
-            Some(Some(link)) => link.edit().map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    /// The place of a number, if there is one.
-    fn place(&mut self, number: u32) -> Result<Option<&mut Option<Link<T>>>, OutOfMemory> {
-        match branch_of(number) {
-            None => Ok(self.first.get_mut(number as usize)),
-            Some(branch) => match self.branches.get_mut(branch) {
-                Some(Some(branch)) => Ok(branch.edit()?.at_mut(number)),
-                _ => Ok(None),
-            },
+        let mut level = self.height;
+        let mut place = match self.first.get_mut(number as usize) {
+            Some(place) if number < FIRST => place,
+            _ => &mut self.top,
+        };
+        loop {
+            match place.edit()? {
+                Change::Branch(branch) => {
+                    level = level.wrapping_sub(1);
+                    let Some(child) = branch.at_mut(below(number, level)) else {
+                        return Ok(None);
+                    };
+                    place = child;
+                }
+                Change::Leaf(part) => return Ok(Some(part)),
+                Change::Empty => return Ok(None),
+            }
         }
     }
 
@@ -77,31 +96,56 @@ impl<T: Node> Slots<T> {
     /// Out of memory; the array holds what it held.
     #[inline(always)] // Into the one that adds line after line.
     pub(crate) fn insert(&mut self, number: u32, part: T) -> Result<(), OutOfMemory> {
-        let result = self.try_insert(number, part);
+        let part = Child::leaf(part)?;
+        let result = if number < FIRST { self.put_first(number, part) } else { self.put(number, part) };
         if result.is_err() {
-            self.shrink();
+            self.prune(number)?;
         }
         result
     }
 
-    #[inline(always)]
-    fn try_insert(&mut self, number: u32, part: T) -> Result<(), OutOfMemory> {
-        let part = Link::new(part)?;
-        match branch_of(number) {
-            None => {
-                while self.first.len() <= number as usize {
-                    self.first.push(None)?;
+    fn put_first(&mut self, number: u32, part: Child<T>) -> Result<(), OutOfMemory> {
+        while self.first.len() <= number as usize {
+            self.first.push(Child::Empty)?;
+        }
+        if let Some(place) = self.first.get_mut(number as usize) {
+            *place = part;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn put(&mut self, number: u32, part: Child<T>) -> Result<(), OutOfMemory> {
+        while number >= capacity(self.height) || self.height < 2 {
+            if !self.top.is_empty() {
+                let mut above = Child::branch()?;
+                if let Change::Branch(branch) = above.edit()? {
+                    if let Some(place) = branch.at_mut(0) {
+                        *place = core::mem::replace(&mut self.top, Child::Empty);
+                    }
                 }
+                self.top = above;
+                self.branches = self.branches.saturating_add(1);
             }
-            Some(branch) => {
-                while self.branches.len() <= branch {
-                    self.branches.push(Some(new_branch()?))?;
-                }
+            self.height = self.height.saturating_add(1);
+        }
+        let mut level = self.height;
+        let mut place = &mut self.top;
+        while level > 0 {
+            if place.is_empty() {
+                *place = Child::branch()?;
+                self.branches = self.branches.saturating_add(1);
+            }
+            level = level.wrapping_sub(1);
+            match place.edit()? {
+                Change::Branch(branch) => match branch.at_mut(below(number, level)) {
+                    Some(child) => place = child,
+                    None => return Err(OutOfMemory), // There is a child for each value of the bits.
+                },
+                _ => return Err(OutOfMemory), // It is a branch by now.
             }
         }
-        if let Some(place) = self.place(number)? {
-            *place = Some(part);
-        }
+        *place = part;
         Ok(())
     }
 
@@ -110,24 +154,47 @@ impl<T: Node> Slots<T> {
     /// # Errors
     /// Out of memory; nothing changed.
     pub(crate) fn remove(&mut self, number: u32) -> Result<(), OutOfMemory> {
-        if self.get(number).is_some() {
-            if let Some(place) = self.place(number)? {
-                *place = None;
-            }
-            self.shrink();
+        // So that nothing can fail half-way: what is above the part is the edit's own.
+        if self.edit(number)?.is_some() {
+            self.prune(number)?;
         }
         Ok(())
     }
 
-    /// Drops what is empty at the end.
-    fn shrink(&mut self) {
-        fn cut<P>(list: &mut Vec<P>, is_empty: impl Fn(&P) -> bool) {
-            while list.last().is_some_and(&is_empty) {
-                list.remove(list.len().saturating_sub(1));
+    /// Empties the place of a number, and drops what is empty then.
+    fn prune(&mut self, number: u32) -> Result<(), OutOfMemory> {
+        if number < FIRST {
+            if let Some(place) = self.first.get_mut(number as usize) {
+                *place = Child::Empty;
+            }
+            while self.first.last().is_some_and(Place::is_empty) {
+                self.first.remove(self.first.len().saturating_sub(1));
+            }
+            return Ok(());
+        }
+        if number < capacity(self.height) {
+            prune(&mut self.top, number, self.height, &mut self.branches)?;
+        }
+        while self.height > 0 {
+            match self.top.view() {
+                View::Branch(branch) if self.height == 2 || !branch.iter().skip(1).all(Place::is_empty) => {
+                    break
+                }
+                View::Branch(_) => {
+                    let below = match self.top.edit()? {
+                        Change::Branch(branch) => {
+                            branch.at_mut(0).map(|child| core::mem::replace(child, Child::Empty))
+                        }
+                        _ => None,
+                    };
+                    self.top = below.unwrap_or(Child::Empty);
+                    self.height = self.height.wrapping_sub(1);
+                    self.branches = self.branches.saturating_sub(1);
+                }
+                _ => self.height = 0,
             }
         }
-        cut(&mut self.first, Option::is_none);
-        cut(&mut self.branches, |branch| branch.as_ref().map_or(true, |branch| branch.get().is_empty()));
+        Ok(())
     }
 
     /// An array with the same parts, shared.
@@ -135,34 +202,116 @@ impl<T: Node> Slots<T> {
     /// # Errors
     /// Out of memory.
     pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        Ok(Slots { first: share(&self.first)?, branches: share(&self.branches)? })
+        let mut copy = Slots { first: Vec::with_capacity(self.first.len())?, top: Child::Empty, ..*self };
+        for place in &self.first {
+            let mut child = Child::Empty;
+            place.share_into(&mut child)?;
+            copy.first.push_reserved(child)?;
+        }
+        self.top.share_into(&mut copy.top)?;
+        Ok(copy)
     }
 
     /// Makes everything shared.
     pub(crate) fn freeze(&mut self) {
         self.first.iter_mut().for_each(Place::freeze);
-        self.branches.iter_mut().for_each(Place::freeze);
+        self.top.freeze();
     }
 }
 
-/// Which branch the part of a number is in; `None`: it is one of the first.
+/// How many numbers a tree of a height has room for; the last one is never used.
 #[inline(always)]
-const fn branch_of(number: u32) -> Option<usize> {
-    (number.wrapping_shr(BITS) as usize).checked_sub(1)
-}
-
-fn share<P: Place>(places: &Vec<P>) -> Result<Vec<P>, OutOfMemory> {
-    let mut copies = Vec::with_capacity(places.len())?;
-    for place in places {
-        let mut copy = P::EMPTY;
-        place.share_into(&mut copy)?;
-        copies.push_reserved(copy)?;
+const fn capacity(height: u32) -> u32 {
+    match 1_u32.checked_shl(height.wrapping_mul(BITS)) {
+        Some(capacity) => capacity,
+        None => u32::MAX,
     }
-    Ok(copies)
 }
 
-/// Not inlined: a branch by value takes half a kilobyte of stack.
-#[inline(never)]
-fn new_branch<T: Node>() -> Result<Link<Parts<T>>, OutOfMemory> {
-    Link::new(Branch::EMPTY)
+/// The bits of a number that name the child of a branch, which has so many levels below it.
+#[inline(always)]
+const fn below(number: u32, level: u32) -> u32 {
+    number.wrapping_shr(level.wrapping_mul(BITS))
+}
+
+/// Empties the place of a number below `child`, and drops the branches that are empty then.
+fn prune<T: Node>(
+    child: &mut Child<T>,
+    number: u32,
+    level: u32,
+    branches: &mut u32,
+) -> Result<(), OutOfMemory> {
+    let empty = match child.edit()? {
+        Change::Empty => return Ok(()),
+        Change::Leaf(_) => true,
+        Change::Branch(branch) => {
+            let level = level.wrapping_sub(1);
+            if let Some(child) = branch.at_mut(below(number, level)) {
+                prune(child, number, level, branches)?;
+            }
+            let empty = branch.is_empty();
+            *branches = branches.saturating_sub(empty.into());
+            empty
+        }
+    };
+    if empty {
+        *child = Child::Empty;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::Slots;
+    use crate::link::Node;
+    use crate::mem::OutOfMemory;
+
+    struct Part(u32);
+
+    impl Node for Part {
+        fn copy(&self) -> Result<Self, OutOfMemory> {
+            Ok(Part(self.0))
+        }
+        fn freeze(&mut self) {}
+    }
+
+    #[test]
+    fn parts_stay_and_memory_goes_back() {
+        let numbers = [0, 31, 32, 33, 1023, 1024, 5000, 32_767, 32_768, 1 << 20, u32::MAX - 1];
+        let mut slots = Slots::new();
+        let mut sizes = std::vec::Vec::new();
+        for number in numbers {
+            sizes.push(slots.bytes());
+            slots.insert(number, Part(number)).unwrap();
+            slots.freeze();
+            slots = slots.share().unwrap();
+            for known in numbers {
+                assert_eq!(slots.get(known).map(|part| part.0), (known <= number).then_some(known));
+            }
+            assert!(slots.get(number + 1).is_none());
+        }
+        for (number, size) in numbers.into_iter().zip(sizes).rev() {
+            slots.edit(number).unwrap().unwrap().0 += 1;
+            assert_eq!(slots.get(number).unwrap().0, number.wrapping_add(1));
+            slots.remove(number).unwrap();
+            slots.remove(number).unwrap();
+            assert!(slots.get(number).is_none());
+            assert_eq!(slots.bytes(), size, "{number}");
+            slots.freeze();
+            slots = slots.share().unwrap();
+        }
+        // From the front too.
+        for number in numbers {
+            slots.insert(number, Part(number)).unwrap();
+        }
+        for (at, number) in numbers.into_iter().enumerate() {
+            slots.remove(number).unwrap();
+            for known in numbers.into_iter().skip(at + 1) {
+                assert_eq!(slots.get(known).map(|part| part.0), Some(known));
+            }
+        }
+        assert_eq!((slots.bytes(), slots.height), (0, 0));
+    }
 }

@@ -19,6 +19,7 @@
 use crate::acl_list::AclList;
 use crate::domain::{Domain, DomainFlags, DomainId};
 use crate::edit::{ActivateError, Cursor, Edit, EditError};
+use crate::map::Map;
 use crate::mem::{Arc, Box, OutOfMemory, Vec};
 use crate::name::DomainName;
 use crate::policy::Policy;
@@ -226,8 +227,11 @@ impl Policy {
         for domain in moved.into_values() {
             edit.policy.domains.insert(domain)?;
         }
-        let deleted = edit.policy.domains().filter(|(_, domain)| domain.deleted).count();
-        edit.policy.deleted = u32::try_from(deleted).unwrap_or(u32::MAX);
+        let mut deleted = Map::new();
+        for (id, _) in edit.policy.domains().filter(|(_, domain)| domain.deleted) {
+            deleted.insert(id.slot, id.slot)?;
+        }
+        edit.policy.deleted = deleted;
         finish(edit, self.memory())
     }
 
@@ -291,12 +295,14 @@ fn finish(edit: Edit, before: usize) -> Result<Policy, TransactionError> {
 fn emptied(policy: &Policy) -> Result<Policy, OutOfMemory> {
     let seed = policy.seed;
     let mut domains = Table::new(seed);
-    let mut deleted = 0_u32;
+    let mut deleted = Map::new();
     for (id, domain) in policy.domains() {
         let gone = id != DomainId::ROOT;
         let profile = if gone { domain.profile } else { 0 };
         domains.insert_at(id.slot, bare(domain, profile, gone, policy.empty_acl()))?;
-        deleted = deleted.saturating_add(u32::from(gone));
+        if gone {
+            deleted.insert(id.slot, id.slot)?;
+        }
     }
     Ok(Policy {
         deleted,
@@ -340,7 +346,7 @@ impl Edit {
             Ok::<_, OutOfMemory>(domain.identity.serial)
         })?;
         self.policy.domains.name(slot)?;
-        self.policy.deleted = self.policy.deleted.saturating_sub(1);
+        self.policy.deleted.remove(slot, |deleted| *deleted == slot)?;
         if self.is_over(before) {
             // The transaction fails because of this, so nothing must be put back.
             return Err(EditError::Quota);

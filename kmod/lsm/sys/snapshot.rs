@@ -21,7 +21,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::alloc::{flags::GFP_KERNEL, KBox};
 use sekisho_core::edit::Edit;
-use sekisho_core::mem::{Arc, Box};
+use sekisho_core::mem::{Arc, Box, Vec};
 use sekisho_core::policy::Policy;
 use sekisho_core::transaction::TransactionError;
 
@@ -147,26 +147,32 @@ impl Writer {
     }
 
     fn put(&mut self, policy: Policy, counters: Option<Arc<Table>>) -> Result {
+        let ports = self.changed_ports(&policy)?;
         let node = Node { policy, counters, next: null_mut() };
         let node = KBox::new(node, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
         ALIVE.fetch_add(1, Ordering::Relaxed);
         let old = CURRENT.swap(KBox::into_raw(node), Ordering::AcqRel);
         crate::ask::published(self.policy());
-        self.keep_ports_back(old);
+        if let Some(ports) = ports {
+            super::net::set_autobind(&ports);
+        }
         retire(old);
         Ok(())
     }
 }
 
 impl Writer {
-    /// Tells the network which ports it must not choose, if that has changed (reference 3.9). `old` was replaced just now.
-    fn keep_ports_back(&self, old: *mut Node) {
-        // SAFETY: Nobody but this writer, which has not retired it yet, can free it.
-        let before = unsafe { (*old).policy.autobind_ranges() };
-        let now = self.policy().autobind_ranges();
-        if before != now {
-            super::net::set_autobind(now);
+    /// The ports that the network must not choose (reference 3.9), if `next` may have others than the current policy.
+    #[inline(never)]
+    fn changed_ports(&self, next: &Policy) -> Result<Option<Vec<[u16; 2]>>> {
+        if next.has_autobind_of(self.policy()) {
+            return Ok(None);
         }
+        let mut ports = Vec::new();
+        for range in next.autobind_ranges() {
+            ports.push(range)?;
+        }
+        Ok(Some(ports))
     }
 
     /// A policy that says what the current one does, to be kept while others come and go.
@@ -226,6 +232,9 @@ pub(crate) fn alive() -> u32 {
     ALIVE.load(Ordering::Relaxed).wrapping_add(previous_bytes().is_some().into())
 }
 
+/// Domains and entries that the reaper removes at once.
+const BATCH: u32 = 1024;
+
 /// The reaper's work: frees replaced snapshots, then removes what nobody uses any more from the current one, until there is
 /// nothing left to do. An allocation failure leaves the garbage for the next time.
 #[no_mangle]
@@ -239,7 +248,8 @@ extern "C" fn sekisho_rs_reap() {
         // From here on nobody can enter a domain that is deleted in the current snapshot.
         wait_for_readers();
         let Ok(mut edit) = writer.edit() else { break };
-        if edit.collect().is_err() || writer.publish(edit).is_err() {
+        // What is left is for the next round, so that others need not wait for the lock longer than that.
+        if edit.collect(BATCH).is_err() || writer.publish(edit).is_err() {
             break;
         }
     }

@@ -141,7 +141,7 @@ fn empties(policy: &Policy) -> Result<(), String> {
                 .map_err(|error| format!("{error}: {}", line.escape_ascii()))?;
         }
     }
-    edit.collect().map_err(memory)?;
+    edit.collect(u32::MAX).map_err(memory)?;
     let empty = edit.commit();
     let text = print(&empty, b'e').map_err(memory)?;
     let entries: u32 = empty.domains().map(|(_, domain)| domain.acl_count()).sum();

@@ -28,7 +28,7 @@ pub fn text(bytes: &[u8]) -> Result<(), String> {
         };
         match file {
             b'c' => {
-                edit.collect().map_err(memory)?;
+                edit.collect(u32::MAX).map_err(memory)?;
                 edit = edit.commit().edit().map_err(memory)?;
             }
             b'a' => drop(edit.activate()),
@@ -54,7 +54,7 @@ pub fn text(bytes: &[u8]) -> Result<(), String> {
             }
         }
     }
-    edit.collect().map_err(memory)?;
+    edit.collect(u32::MAX).map_err(memory)?;
     reads_back(&edit.commit())
 }
 

@@ -70,7 +70,7 @@ fn deleting_everything_gives_all_memory_back() {
             let delete = format!("delete {line}");
             edit.domain_policy_line(&mut cursor, delete.as_bytes()).expect("a line");
         }
-        edit.collect().expect("memory");
+        edit.collect(u32::MAX).expect("memory");
         let left = edit.commit();
         let text = print(&left, b'd').expect("memory");
         assert_eq!(left.memory(), empty.memory(), "seed {seed}: {}", String::from_utf8_lossy(&text));

@@ -120,7 +120,7 @@ impl FakeKernel {
         };
         match result {
             Ok(()) => {
-                edit.collect().unwrap();
+                edit.collect(u32::MAX).unwrap();
                 let next = edit.commit();
                 self.0.policy.replace(next);
             }

@@ -97,7 +97,7 @@ pub struct Condition {
 /// A test `task.uid=@GROUP`, which every rule of an Android app has. It is looked at first: in a domain that all apps share
 /// it sorts out the rules of the other apps, mostly without a look at the list.
 #[derive(Clone, Copy)]
-pub(crate) enum Uid {
+enum Uid {
     /// It is the only test.
     Only(GroupId),
     /// There are others.
@@ -124,6 +124,14 @@ impl Condition {
             }
         }
         Ok(Some(Condition::from_tests(tests, line.assignments())))
+    }
+
+    /// The group of a test `task.uid=@GROUP`, if there is one.
+    pub(crate) const fn uid_group(&self) -> Option<GroupId> {
+        match self.uid {
+            Uid::Only(group) | Uid::And(group) => Some(group),
+            Uid::Any => None,
+        }
     }
 
     /// From tests that were made elsewhere.

@@ -247,7 +247,7 @@ fn number_matches(policy: &Policy, arg: &NumberArg<GroupId>, value: u64) -> bool
     match arg {
         NumberArg::Range(range) => contains(range),
         NumberArg::Group(id) => match policy.number_group(*id) {
-            Some(group) => group.members().iter().any(contains),
+            Some(group) => group.members().iter().any(|member| contains(&member)),
             None => false,
         },
     }
@@ -262,7 +262,7 @@ fn address_matches(policy: &Policy, arg: &AddressArg<GroupId>, address: &Address
     };
     match arg {
         AddressArg::Range(range) => contains(range),
-        AddressArg::Group(id) => policy.address_group_members(*id).iter().any(contains),
+        AddressArg::Group(id) => policy.address_group_members(*id).any(|member| contains(&member)),
     }
 }
 

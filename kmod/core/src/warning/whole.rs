@@ -186,7 +186,7 @@ fn empty(policy: &Policy, kind: GroupKind, column: u32, name: &[u8], visit: &mut
     let is_empty = find(policy, kind, name).map_or(true, |id| match kind {
         GroupKind::Path => policy.path_group_members(id).next().is_none(),
         GroupKind::Number => policy.number_group(id).map_or(true, |group| group.members().is_empty()),
-        GroupKind::Address => policy.address_group_members(id).is_empty(),
+        GroupKind::Address => policy.address_group_members(id).next().is_none(),
     });
     if is_empty {
         visit(column, Warning::EmptyGroup);

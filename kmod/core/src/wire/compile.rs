@@ -97,7 +97,7 @@ impl<'p> References<'p> {
             if !group.members.is_empty() || paths.get(slot).next().is_some() {
                 path_slots.push(slot)?;
             }
-            for (_, word) in group.members.iter().filter_map(|member| policy.path_member(*member)) {
+            for (_, word) in group.members.iter().filter_map(|member| policy.path_member(member)) {
                 words.push(word)?;
             }
         }
@@ -107,7 +107,7 @@ impl<'p> References<'p> {
             }
         }
         for (slot, group) in policy.groups.get().addresses.iter() {
-            if !group.members.is_empty() || addresses.get(slot).next().is_some() {
+            if !group.members().is_empty() || addresses.get(slot).next().is_some() {
                 address_slots.push(slot)?;
             }
         }
@@ -184,9 +184,9 @@ impl<'p> Writer<'_, 'p> {
     fn policy(&mut self) -> Result {
         self.profiles()?;
         self.flag(self.policy.non_root)?;
-        put_len(self.out, self.policy.managers.len())?;
-        for manager in &self.policy.managers {
-            put_bytes(self.out, manager.name())?;
+        put_len(self.out, self.policy.managers.len() as usize)?;
+        for name in self.policy.managers.iter() {
+            put_bytes(self.out, name)?;
         }
         put_bytes(self.out, &pack(&self.references.words)?)?;
         self.groups()?;
@@ -264,24 +264,24 @@ impl<'p> Writer<'_, 'p> {
         for group in paths.iter().filter_map(|slot| self.policy.groups.get().paths.get(*slot)) {
             put_bytes(self.out, group.name())?;
             put_len(self.out, group.members.len())?;
-            for member in &group.members {
-                self.word(self.policy.path_member(*member).map_or(&[], |(_, word)| word))?;
+            for member in group.members.iter() {
+                self.word(self.policy.path_member(member).map_or(&[], |(_, word)| word))?;
             }
         }
         put_len(self.out, numbers.len())?;
         for group in numbers.iter().filter_map(|slot| self.policy.groups.get().numbers.get(*slot)) {
             put_bytes(self.out, group.name())?;
             put_len(self.out, group.members().len())?;
-            for member in group.members() {
-                put_range(self.out, member)?;
+            for member in group.members().iter() {
+                put_range(self.out, &member)?;
             }
         }
         put_len(self.out, addresses.len())?;
         for group in addresses.iter().filter_map(|slot| self.policy.groups.get().addresses.get(*slot)) {
             put_bytes(self.out, group.name())?;
-            put_len(self.out, group.members.len())?;
-            for member in &group.members {
-                put_addresses(self.out, member)?;
+            put_len(self.out, group.members().len())?;
+            for member in group.members().iter() {
+                put_addresses(self.out, &member)?;
             }
         }
         Ok(())
@@ -303,9 +303,9 @@ impl<'p> Writer<'_, 'p> {
             self.word(to)?;
         }
         put_len(self.out, exceptions.autobind.len())?;
-        for [from, to] in &exceptions.autobind {
-            put_u64(self.out, (*from).into())?;
-            put_u64(self.out, (*to).into())?;
+        for [from, to] in exceptions.autobind.iter() {
+            put_u64(self.out, from.into())?;
+            put_u64(self.out, to.into())?;
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ use crate::directive::{self, Directive};
 use crate::edit::Edit;
 use crate::group::GroupKind;
 use crate::manager::Manager;
-use crate::mem::{Arc, OutOfMemory};
+use crate::mem::OutOfMemory;
 use crate::number::{Number, NumberRange, Radix};
 use crate::policy::{Policy, Preferences};
 use crate::profile::{self, Config, Mode, Profile};
@@ -171,10 +171,9 @@ fn managers(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
     edit.policy.non_root = reader.bool()?;
     for _ in 0..reader.len()? {
         let manager = Manager::new(reader.bytes()?)?;
-        if edit.find_manager(manager.name()).is_some() {
+        if !edit.policy.managers.add(manager.name())? {
             return Err(Flaw::Duplicate);
         }
-        edit.policy.managers.push(Arc::new(manager)?)?;
     }
     Ok(())
 }

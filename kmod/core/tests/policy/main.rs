@@ -10,6 +10,7 @@
 )]
 
 mod corpus;
+mod crowd;
 mod host;
 mod memory;
 mod near;

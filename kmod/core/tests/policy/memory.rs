@@ -69,7 +69,7 @@ fn adding_and_deleting_leaves_nothing() {
                 write(&mut edit, &mut cursor, File::Domain, domain).expect("a domain");
             }
             write(&mut edit, &mut cursor, file, &format!("delete {line}")).expect("a good line");
-            edit.collect().expect("memory");
+            edit.collect(u32::MAX).expect("memory");
             policy = edit.commit();
         }
         assert_eq!(policy.memory(), memory, "{line}");

@@ -106,7 +106,7 @@ proptest! {
             let line = format!("delete <kernel> /new {program}");
             write(&mut edit, &mut cursor, File::Domain, &line).expect("a domain");
         }
-        edit.collect().expect("memory");
+        edit.collect(u32::MAX).expect("memory");
         policy = edit.commit();
         prop_assert_eq!(&before.1, &File::ALL.map(|file| file.print(&policy)));
         same_as_oracle(&plan, &policy)?;

@@ -92,12 +92,12 @@ proptest! {
             // Lines without a current domain and reversed ranges in groups are rejected; that is part of the game.
             let _ = write(&mut edit, &mut cursor, *file, line);
             if *commit {
-                edit.collect().expect("memory");
+                edit.collect(u32::MAX).expect("memory");
                 policy = edit.commit();
                 edit = policy.edit().expect("memory");
             }
         }
-        edit.collect().expect("memory");
+        edit.collect(u32::MAX).expect("memory");
         let policy = edit.commit();
         prop_assert!(!policy.has_garbage());
         check_reading_back(&policy, "generated");

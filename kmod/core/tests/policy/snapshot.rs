@@ -100,7 +100,7 @@ fn a_deleted_domain_keeps_its_tasks_until_the_last_one_leaves() {
     assert!(granted(&policy, young, "allow_read /b") && !granted(&policy, young, "allow_read /a"));
 
     let mut edit = policy.edit().expect("memory");
-    edit.collect().expect("memory");
+    edit.collect(u32::MAX).expect("memory");
     let policy = edit.commit();
     assert_eq!(domain(&policy), Some((true, 2)));
     assert!(!policy.domain(x).expect("the domain").detach());
@@ -108,7 +108,7 @@ fn a_deleted_domain_keeps_its_tasks_until_the_last_one_leaves() {
     assert!(policy.has_garbage());
 
     let mut edit = policy.edit().expect("memory");
-    edit.collect().expect("memory");
+    edit.collect(u32::MAX).expect("memory");
     let policy = edit.commit();
     assert_eq!(domain(&policy), None);
     assert!(!policy.has_garbage());
@@ -116,7 +116,7 @@ fn a_deleted_domain_keeps_its_tasks_until_the_last_one_leaves() {
     // The place of the last domain is used again, but not the number.
     let policy = change(&policy, &["delete <kernel> /x"]);
     let mut edit = policy.edit().expect("memory");
-    edit.collect().expect("memory");
+    edit.collect(u32::MAX).expect("memory");
     let policy = change(&edit.commit(), &["<kernel> /y"]);
     let y = policy.find_domain(b"<kernel> /y").expect("the domain");
     assert_eq!(y.to_bits() & 0xFFFF_FFFF, x.to_bits() & 0xFFFF_FFFF);
@@ -155,7 +155,7 @@ fn activation_wants_a_version_and_all_profiles() {
     edit.domain_policy_line(&mut cursor, b"delete <kernel> /x").expect("good");
     assert!(matches!(edit.activate(), Err(ActivateError::UndefinedProfile { profile: 9, .. })));
     assert!(!edit.policy().is_active());
-    edit.collect().expect("memory");
+    edit.collect(u32::MAX).expect("memory");
     edit.activate().expect("complete");
     edit.activate().expect("once more does no harm");
     assert!(edit.commit().is_active());

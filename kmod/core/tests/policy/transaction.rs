@@ -54,7 +54,7 @@ fn texts(policy: &Policy) -> [String; 4] {
 
 fn collect(policy: &Policy) -> Policy {
     let mut edit = policy.edit().expect("memory");
-    edit.collect().expect("memory");
+    edit.collect(u32::MAX).expect("memory");
     edit.commit()
 }
 
