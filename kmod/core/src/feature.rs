@@ -13,7 +13,7 @@
 //!   part of it belongs to the constant beginning (Q2, Q3).
 
 use crate::hash::{self, Key};
-use crate::name::{find_slash, next_element, Class, Element};
+use crate::name::{self, find_slash, next_element, Class, Element};
 use crate::pattern::{self, cut, Component};
 use core::cmp::Reverse;
 
@@ -44,7 +44,7 @@ pub(crate) enum Kind {
     Inner,
     /// How many components there are.
     Count,
-    /// Of which class a unit is, counted from the end of a component.
+    /// Of which class a unit is: the first of a component, or one counted from its end.
     Unit,
     /// How many units of which kinds a component has ([`Shape`]).
     Shape,
@@ -157,7 +157,9 @@ pub(crate) fn nth(rest: &[u8], number: u32) -> Option<Feature<'_>> {
         let mut best: Option<Feature<'_>> = None;
         each(rest, &mut |feature| {
             let order = feature.order();
-            if last.map_or(true, |last| order < last.order()) && best.map_or(true, |best| best.order() < order) {
+            if last.map_or(true, |last| order < last.order())
+                && best.map_or(true, |best| best.order() < order)
+            {
                 best = Some(feature);
             }
         });
@@ -268,6 +270,11 @@ fn of_component<'a>(text: &'a [u8], add: &mut dyn FnMut(Kind, usize, &'a [u8])) 
 
 /// The features of a component that has wildcards only.
 fn of_wildcards<'a>(text: &'a [u8], add: &mut dyn FnMut(Kind, usize, &'a [u8])) {
+    if let Some(Element::One(class) | Element::Some(class)) = pattern::elements(text).next() {
+        if class != Class::Any {
+            add(Kind::Unit, class as usize, &[]);
+        }
+    }
     // The classes of the last units, the last one lowest.
     let (mut classes, mut known) = (0_usize, 0_u32);
     for element in pattern::elements(text) {
@@ -286,7 +293,7 @@ fn of_wildcards<'a>(text: &'a [u8], add: &mut dyn FnMut(Kind, usize, &'a [u8])) 
     for at in 0..known.min(LAST as u32) {
         let class = classes.wrapping_shr(at.wrapping_mul(3)) & 7;
         if class != Class::Any as usize || at == 0 {
-            add(Kind::Unit, class | (at as usize) << 3, &[]);
+            add(Kind::Unit, class | (at as usize).wrapping_add(1) << 3, &[]);
         }
     }
     let shape = Shape::of_pattern(text);
@@ -301,24 +308,13 @@ fn window(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |window, byte| (window << 8) | u64::from(*byte))
 }
 
-/// Kinds of bytes, a bit each: `.`, digits, hexadecimal letters, other letters, all others.
+/// Kinds of units, a bit each.
 type Kinds = u32;
 const DOT: Kinds = 1;
 const DIGIT: Kinds = 2;
 const HEX: Kinds = 4;
 const LETTER: Kinds = 8;
-const OTHER: Kinds = 16;
 const ALL: Kinds = 31;
-
-fn kind_of(unit: u8) -> Kinds {
-    match unit {
-        b'.' => DOT,
-        b'0'..=b'9' => DIGIT,
-        b'a'..=b'f' | b'A'..=b'F' => HEX,
-        b'g'..=b'z' | b'G'..=b'Z' => LETTER,
-        _ => OTHER,
-    }
-}
 
 fn kinds_of(class: Class) -> Kinds {
     match class {
@@ -397,7 +393,7 @@ struct Seen {
     first: Kinds,
     all: Kinds,
     /// How many there are of each kind.
-    counts: [u32; 5],
+    counts: [u32; name::Kind::COUNT],
     /// The kinds of the last units, the last one lowest; none where there are no more.
     last: u64,
 }
@@ -405,21 +401,20 @@ struct Seen {
 impl Seen {
     #[inline(never)]
     fn of_name(text: &[u8]) -> Seen {
-        let mut seen = Seen { units: 0, first: 0, all: 0, counts: [0; 5], last: 0 };
-        for element in pattern::elements(text) {
-            if let Element::Unit(unit) = element {
-                let kind = kind_of(unit);
-                seen.last = seen.last << 8 | u64::from(kind);
-                seen.all |= kind;
-                if seen.units == 0 {
-                    seen.first = kind;
-                }
-                seen.units = seen.units.wrapping_add(1);
-                if let Some(count) = seen.counts.get_mut(kind.trailing_zeros() as usize) {
-                    *count = count.wrapping_add(1);
-                }
+        let mut seen = Seen { units: 0, first: 0, all: 0, counts: [0; name::Kind::COUNT], last: 0 };
+        for unit in pattern::units(text) {
+            let kind = name::Kind::of(unit) as u32;
+            seen.last = seen.last << 8 | 1_u64.wrapping_shl(kind);
+            if let Some(count) = seen.counts.get_mut(kind as usize) {
+                *count = count.wrapping_add(1);
             }
         }
+        for (kind, count) in (0..).zip(seen.counts) {
+            seen.units = seen.units.wrapping_add(count);
+            seen.all |= u32::from(count > 0).wrapping_shl(kind);
+        }
+        seen.first =
+            pattern::units(text).next().map_or(0, |unit| 1_u32.wrapping_shl(name::Kind::of(unit) as u32));
         seen
     }
 
@@ -433,7 +428,10 @@ impl Seen {
     /// Whether a unit is of a class, as [`Kind::Unit`] says it.
     #[inline]
     fn has_unit(&self, detail: usize) -> bool {
-        let kind = self.last.wrapping_shr((detail >> 3 << 3) as u32) as u32 & ALL;
+        let kind = match (detail >> 3).checked_sub(1) {
+            Some(at) => self.last.wrapping_shr((at as u32).wrapping_mul(8)) as u32 & ALL,
+            None => self.first,
+        };
         kind != 0 && CLASSES.get(detail & 7).is_some_and(|class| kinds_of(*class) & kind != 0)
     }
 }
@@ -489,7 +487,8 @@ impl<'a> Subject<'a> {
             for _ in 0..count {
                 // Behind a slash that is not there begins nothing.
                 let before = rest.get(..start.checked_sub(1)?)?;
-                start = before.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash.wrapping_add(1));
+                start =
+                    before.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash.wrapping_add(1));
             }
             return rest.get(start..end);
         }

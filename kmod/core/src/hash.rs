@@ -259,14 +259,18 @@ mod tests {
         let mut value = 0_u128;
         for (word, len) in words.map(|word| (word, 0)).chain([(&last[..], text.len() as u64)]) {
             let low = u128::from(u32::from_le_bytes(word[..4].try_into().unwrap()));
-            let high = u128::from(u32::from_le_bytes(word[4..].try_into().unwrap())) + (u128::from(len) << 32);
+            let high =
+                u128::from(u32::from_le_bytes(word[4..].try_into().unwrap())) + (u128::from(len) << 32);
             value = (value * u128::from(key.point) + high) % prime;
             value = (value * u128::from(key.point) + low) % prime;
         }
         let right = value * u128::from(key.last) % prime;
         assert_eq!(u128::from(key.bytes(0, text)), right);
         // So that a machine with another result is noticed.
-        assert_eq!((bytes(seed(1), text), word(seed(2), 3, 4)), (879_890_006_309_692_541, 886_052_021_249_254_806));
+        assert_eq!(
+            (bytes(seed(1), text), word(seed(2), 3, 4)),
+            (879_890_006_309_692_541, 886_052_021_249_254_806)
+        );
     }
 
     /// Names that came into one place whatever the key was: bit 62 of one word cancels with bits 62 and 33 of the next.

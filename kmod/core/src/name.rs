@@ -287,6 +287,36 @@ impl Class {
     }
 }
 
+/// Of a unit, all that classes can tell from others: it is `.`, a digit, a hexadecimal letter, another letter, or anything
+/// else.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Dot,
+    Digit,
+    HexLetter,
+    Letter,
+    Other,
+}
+
+impl Kind {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 5;
+
+    /// A unit of each kind.
+    pub(crate) const EXAMPLES: [u8; Kind::COUNT] = [b'.', b'0', b'a', b'g', b'-'];
+
+    #[inline(always)]
+    pub(crate) const fn of(unit: u8) -> Kind {
+        match unit {
+            b'.' => Kind::Dot,
+            b'0'..=b'9' => Kind::Digit,
+            b'a'..=b'f' | b'A'..=b'F' => Kind::HexLetter,
+            b'g'..=b'z' | b'G'..=b'Z' => Kind::Letter,
+            _ => Kind::Other,
+        }
+    }
+}
+
 /// One element of a word (reference 2.1).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Element {

@@ -57,7 +57,12 @@ impl PathIndex {
     ///
     /// # Errors
     /// Out of memory; the index answers as before.
-    pub(crate) fn insert(&mut self, place: Place<'_>, value: u32, words: &Words<'_>) -> Result<(), OutOfMemory> {
+    pub(crate) fn insert(
+        &mut self,
+        place: Place<'_>,
+        value: u32,
+        words: &Words<'_>,
+    ) -> Result<(), OutOfMemory> {
         match place {
             Place::Plain(hash) => self.words.insert(hash, value),
             Place::Pattern(target) => self.patterns.insert(&target, value, 0, &self.key, words),
@@ -113,12 +118,7 @@ impl PathIndex {
 
     /// Shows the values whose words may match, until `visit` returns true; words with wildcards only if `wildcards` is set.
     /// `visit` compares.
-    pub(crate) fn any(
-        &self,
-        name: Name<'_>,
-        wildcards: bool,
-        visit: &mut dyn FnMut(u32) -> bool,
-    ) -> bool {
+    pub(crate) fn any(&self, name: Name<'_>, wildcards: bool, visit: &mut dyn FnMut(u32) -> bool) -> bool {
         if self.plain(name).any(&mut *visit) {
             return true;
         }
@@ -146,5 +146,134 @@ impl PathIndex {
     pub(crate) fn freeze(&mut self) {
         self.words.freeze();
         self.patterns.freeze();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::PathIndex;
+    use crate::hash;
+    use crate::name::Name;
+    use crate::path_tree::Words;
+    use crate::pattern;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    /// Words of one kind, and names that they match or nearly match.
+    fn cases() -> Vec<(Vec<String>, Vec<String>)> {
+        let words = |make: &dyn Fn(usize) -> String| (0..200).map(make).collect::<Vec<_>>();
+        let letters = |number: usize| format!("{number:03}").replace(['0', '1', '2'], "ab");
+        let kinds = [r"\*", r"\@", r"\?", r"\$", r"\x", r"\A"];
+        let kind = |number: usize| kinds.get(number % kinds.len()).copied().unwrap_or_default();
+        let bare = |number: usize| [kind(number), kind(number / 6), kind(number / 36)].concat();
+        let deep = |end: &str| format!("/a/{}{end}", "b/".repeat(61));
+        [
+            // More than sixteen inner parts, and names in which one of them comes again and again.
+            (
+                words(&|n| format!(r"/a/\*{}\*", letters(n))),
+                vec_of(&["/a/ab3", "/a/xabab3abab3abab3", "/a/b"]),
+            ),
+            (words(&|n| format!(r"/a/\*ab\*/\*{n}")), vec_of(&["/a/ababababab/17", "/a/ab/x117", "/a/b/17"])),
+            // The first four components, or the last ones, are those of all.
+            (
+                words(&|n| format!(r"/a/\*/lib/b\*/\?/f{n}\*")),
+                vec_of(&["/a/x/lib/bb/c/f17x", "/a/x/lib/bb/c/g"]),
+            ),
+            (
+                words(&|n| format!(r"/a/\{{\*\}}/f{n}\*/lib/b\*/\?/\*")),
+                vec_of(&["/a/x/y/f17/lib/bb/c/d", "/a/f1/lib/b/c"]),
+            ),
+            // Subtrees, of which one component more may be missing.
+            (words(&|n| format!(r"/a/\{{\*\}}/\*.{n}")), [deep("x.17"), deep("17"), deep("x.17/")].into()),
+            (words(&|n| format!(r"/a/\{{\*\}}/{n}/\*")), [deep("17"), deep("17/x"), deep("17/x/y")].into()),
+            (words(&|n| format!(r"/a/\{{\*\-{n}\}}/")), [deep(""), deep("17/"), deep("17")].into()),
+            // No literal byte.
+            (
+                words(&|n| format!("/a/{}", bare(n))),
+                vec_of(&["/a/a1.b", "/a/1", "/a/zzz", "/a/1a1", "/a/\\040", "/a"]),
+            ),
+            (
+                words(&|n| format!("/a/{}/{}/x", bare(n), bare(n / 7))),
+                vec_of(&["/a/1b/1/x", "/a/11a/b/y", "/a//x"]),
+            ),
+            (words(&|n| format!(r"/a/{}/\@\*", bare(n))), vec_of(&["/a/1b/1", "/a/11a", "/a/zz", "/a/zz/."])),
+        ]
+        .into()
+    }
+
+    fn vec_of(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| String::from(*name)).collect()
+    }
+
+    #[test]
+    fn each_word_that_matches_is_found_and_none_twice() {
+        for (words, names) in cases() {
+            let mut index = PathIndex::new(hash::seed(7));
+            let known: &Words<'_> = &|number| words.get(number as usize).map(String::as_bytes);
+            for (number, word) in (0..).zip(&words) {
+                assert!(pattern::Pattern::copy_from(word.as_bytes()).unwrap().is_some(), "{word}");
+                index.insert(index.place(word.as_bytes()), number, known).unwrap();
+            }
+            let mut matched = 0;
+            for name in &names {
+                let name = Name::new(name.as_bytes()).unwrap();
+                let mut found = Vec::new();
+                let mut walk = index.patterns(name);
+                while let Some(number) = walk.next() {
+                    assert!(!found.contains(&number), "{} comes twice", words[number as usize]);
+                    found.push(number);
+                }
+                for (number, word) in (0..).zip(&words) {
+                    let matches = pattern::matches_word(name, word.as_bytes());
+                    assert!(found.contains(&number) || !matches, "{word} is not found");
+                    matched += usize::from(matches);
+                }
+            }
+            assert!(matched > 0, "nothing matches {}", words[0]);
+        }
+    }
+
+    #[test]
+    fn removing_gives_back_what_adding_took() {
+        for (words, _) in cases() {
+            let mut index = PathIndex::new(hash::seed(7));
+            let known: &Words<'_> = &|number| words.get(number as usize).map(String::as_bytes);
+            let mut sizes = Vec::new();
+            for (number, word) in (0..).zip(&words) {
+                sizes.push(index.bytes());
+                index.insert(index.place(word.as_bytes()), number, known).unwrap();
+                if number % 3 == 0 {
+                    index.freeze();
+                    index = index.share().unwrap();
+                }
+                let mut found = false;
+                index.exact(index.place(word.as_bytes()), &mut |value| {
+                    found |= value == number;
+                    found
+                });
+                assert!(found, "{word}");
+            }
+            // The last ones first: then the index is again what it was before each of them.
+            for (number, word) in (0..words.len() as u32).zip(&words).rev() {
+                if number % 5 == 0 {
+                    index.freeze();
+                    index = index.share().unwrap();
+                }
+                index.remove(index.place(word.as_bytes()), number).unwrap();
+                assert_eq!(index.bytes(), sizes[number as usize], "{word}");
+            }
+            assert_eq!(index.bytes(), PathIndex::new(0).bytes());
+            // In another order, nothing is left either.
+            for (number, word) in (0..).zip(&words) {
+                index.insert(index.place(word.as_bytes()), number, known).unwrap();
+            }
+            for (number, word) in (0..).zip(&words) {
+                index.remove(index.place(word.as_bytes()), number).unwrap();
+            }
+            assert_eq!(index.bytes(), PathIndex::new(0).bytes());
+        }
     }
 }

@@ -13,7 +13,7 @@
 //! needs such a set: names and patterns themselves may have any length.
 
 use crate::mem::{OutOfMemory, Vec};
-use crate::name::{find_slash, is_valid_word, next_element, skip_plain, Class, Element, Name};
+use crate::name::{find_slash, is_valid_word, next_element, skip_plain, Class, Element, Kind, Name};
 
 /// Largest number of elements in one component with wildcards (counted separately on each side of `\-`), and
 /// largest number of components from the first `\{` on. A component of a path has 255 units at most, and a path
@@ -137,42 +137,52 @@ fn rest_matches(name: &[u8], pattern: &[u8]) -> bool {
     name.is_empty() && matches_nothing(pattern)
 }
 
-/// The same where only one group is left, and no component may be missing behind it: then the components behind it are the
-/// last ones of the name, and all before these are repetitions. `None` for all other patterns.
+/// The same where only one group is left: then the components behind it are the last ones of the name, and all before these
+/// are repetitions. `None` where another group follows.
 #[inline(never)]
 fn one_group_matches(name: &[u8], inner: &[u8], behind: &[u8]) -> Option<bool> {
-    let (mut start, mut pattern) = (name.len().saturating_sub(usize::from(name.ends_with(b"/"))), behind);
-    while !pattern.is_empty() {
-        let this = Component::first(pattern);
-        if this.group().is_some() || !this.has_slash && matches_nothing(this.text) {
+    let (mut count, mut rest, mut may_miss) = (0_usize, behind, false);
+    while !rest.is_empty() {
+        let this = Component::first(rest);
+        if this.group().is_some() {
             return None;
         }
-        let Some(slash) = name.get(..start)?.iter().rposition(|byte| *byte == b'/') else {
-            return Some(false);
-        };
-        (start, pattern) = (slash, this.rest);
+        may_miss = !this.has_slash && matches_nothing(this.text);
+        (count, rest) = (count.saturating_add(1), this.rest);
     }
-    // Each repetition ends with a `/`.
-    let Some((b'/', _)) = name.get(start..).and_then(<[u8]>::split_first) else {
-        return Some(false);
+    let (first, subtracted) = split_minus(inner);
+    let matches = |count| {
+        let (mut repeated, mut last) = cut_before_last(name, count)?;
+        let mut pattern = behind;
+        while !last.is_empty() {
+            let (this, that) = (Component::first(pattern), Component::first(last));
+            if !component_matches(that.text, this.text) {
+                return None;
+            }
+            (last, pattern) = (that.rest, this.rest);
+        }
+        while !(repeated.is_empty() || inner == br"\*") {
+            let that = Component::first(repeated);
+            if !sides_match(that.text, first, subtracted) {
+                return None;
+            }
+            repeated = that.rest;
+        }
+        Some(())
     };
-    let (mut repeated, mut last) = cut(name, start.saturating_add(1));
-    let mut pattern = behind;
-    while !pattern.is_empty() {
-        let (this, that) = (Component::first(pattern), Component::first(last));
-        if !component_matches(that.text, this.text) {
-            return Some(false);
-        }
-        (last, pattern) = (that.rest, this.rest);
+    Some(matches(count).is_some() || may_miss && matches(count.saturating_sub(1)).is_some())
+}
+
+/// A path cut before its last so many components; what is before them is not empty and ends with a `/`.
+fn cut_before_last(path: &[u8], count: usize) -> Option<(&[u8], &[u8])> {
+    let mut slash = path.len().checked_sub(usize::from(path.ends_with(b"/")))?;
+    for _ in 0..count {
+        slash = path.get(..slash)?.iter().rposition(|byte| *byte == b'/')?;
     }
-    while inner != br"\*" && !repeated.is_empty() {
-        let that = Component::first(repeated);
-        if !component_matches(that.text, inner) {
-            return Some(false);
-        }
-        repeated = that.rest;
+    if path.get(slash) != Some(&b'/') {
+        return None;
     }
-    Some(true)
+    Some(cut(path, slash.saturating_add(1)))
 }
 
 /// Compares from a `\{` on (reference 2.4). How often a group is repeated may depend on all that follows, so each
@@ -240,10 +250,17 @@ pub(crate) fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
     if let [b'\\', b'*'] = pattern {
         return true;
     }
-    let (first, mut subtracted) = split_minus(pattern);
-    if !side_matches(name, first) {
+    let (first, subtracted) = split_minus(pattern);
+    sides_match(name, first, subtracted)
+}
+
+/// The same for a pattern that was cut at its first `\-`.
+#[inline]
+fn sides_match(name: &[u8], first: &[u8], subtracted: Option<&[u8]>) -> bool {
+    if first != br"\*" && !side_matches(name, first) {
         return false;
     }
+    let mut subtracted = subtracted;
     while let Some(sides) = subtracted {
         let (side, more) = split_minus(sides);
         if side_matches(name, side) {
@@ -325,16 +342,14 @@ fn wildcards_match(name: &[u8], pattern: &[u8]) -> Option<bool> {
     if pattern.len() >= 64 {
         return None;
     }
-    // A unit of each kind that a class can tell from others.
-    const KINDS: [u8; 5] = [b'.', b'0', b'a', b'g', b'-'];
-    let mut accepts = [0_u64; KINDS.len()];
-    let (mut stays, mut skips, mut end) = (0_u64, 0_u64, 1_u64);
+    let mut accepts = [0_u64; Kind::COUNT];
+    let (mut stays, mut skips, mut end, mut all) = (0_u64, 0_u64, 1_u64, 0_u64);
     for element in elements(pattern) {
         let class = match element {
             Element::One(class) | Element::Some(class) | Element::Many(class) => class,
             _ => return None,
         };
-        for (set, unit) in accepts.iter_mut().zip(KINDS) {
+        for (set, unit) in accepts.iter_mut().zip(Kind::EXAMPLES) {
             if class.contains(unit) {
                 *set |= end;
             }
@@ -345,20 +360,17 @@ fn wildcards_match(name: &[u8], pattern: &[u8]) -> Option<bool> {
         if matches!(element, Element::Many(_)) {
             skips |= end;
         }
+        all = if element == Element::Many(Class::Any) { end } else { 0 };
         end <<= 1;
     }
     // An addition carries a bit through all elements behind it that may match nothing.
     let skip = |reached: u64| reached | (skips.wrapping_add(reached & skips) ^ skips);
     let mut reached = skip(1);
     for unit in units(name) {
-        let kind = match unit {
-            b'.' => 0,
-            b'0'..=b'9' => 1,
-            b'a'..=b'f' | b'A'..=b'F' => 2,
-            b'g'..=b'z' | b'G'..=b'Z' => 3,
-            _ => 4,
-        };
-        let used = reached & accepts.get(kind).copied().unwrap_or(0);
+        if reached & all != 0 {
+            return Some(true); // A `\*` at the end takes all that follows.
+        }
+        let used = reached & accepts.get(Kind::of(unit) as usize).copied().unwrap_or(0);
         if used == 0 {
             return Some(false);
         }
@@ -520,10 +532,20 @@ pub(crate) fn elements(word: &[u8]) -> impl Iterator<Item = Element> + '_ {
 }
 
 /// All units of a part of a name, as the bytes that they stand for.
-fn units(name: &[u8]) -> impl Iterator<Item = u8> + '_ {
-    elements(name).filter_map(|element| match element {
-        Element::Unit(byte) => Some(byte),
-        _ => None,
+#[inline(always)]
+pub(crate) fn units(name: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    let mut rest = name;
+    core::iter::from_fn(move || {
+        let (byte, tail) = rest.split_first()?;
+        if *byte != b'\\' {
+            rest = tail;
+            return Some(*byte);
+        }
+        let (Element::Unit(byte), tail) = next_element(rest)? else {
+            return None; // Never: it is a name.
+        };
+        rest = tail;
+        Some(byte)
     })
 }
 

@@ -237,12 +237,7 @@ impl Policy {
     }
 
     /// Shows the groups of which a member matches, until `visit` returns true; one may be shown several times.
-    pub(crate) fn groups_of(
-        &self,
-        name: Name<'_>,
-        wildcards: bool,
-        visit: &mut dyn FnMut(GroupId) -> bool,
-    ) {
+    pub(crate) fn groups_of(&self, name: Name<'_>, wildcards: bool, visit: &mut dyn FnMut(GroupId) -> bool) {
         self.groups.get().path_member_index.any(name, wildcards, &mut |number| {
             let member = self.path_member(number).filter(|(_, word)| pattern::matches_word(name, word));
             member.is_some_and(|(id, _)| visit(id))

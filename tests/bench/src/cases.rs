@@ -15,7 +15,15 @@ use crate::policies::{self, app_path, line, Shape, Spread};
 use crate::{bytes, count, Budget};
 
 /// Counts one `allow_read` check and says so if the answer is not `granted`.
-pub(crate) fn check(title: &str, budget: Budget, policy: &Policy, id: DomainId, uid: u32, path: &str, granted: bool) {
+pub(crate) fn check(
+    title: &str,
+    budget: Budget,
+    policy: &Policy,
+    id: DomainId,
+    uid: u32,
+    path: &str,
+    granted: bool,
+) {
     let task = Task { uid, ..Task::default() };
     let facts = Facts::new(&task);
     let path = Name::new(path.as_bytes()).expect("a name");

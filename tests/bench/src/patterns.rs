@@ -6,7 +6,7 @@ use sekisho_core::policy::{Cursor, DomainId, Policy};
 
 use crate::cases::check;
 use crate::policies::{self, line, Shape, Spread};
-use crate::Budget;
+use crate::{bytes, Budget};
 
 /// Three times the check of a plain pattern, as it was when these cases were made.
 const MOST: Budget = Budget::AtMost(3 * 7_305);
@@ -56,6 +56,18 @@ fn bare(first: &str, kinds: [&str; 5], number: usize) -> String {
 /// The cases.
 pub(crate) fn all() {
     let others = Others::new();
+    let mut edit = policies::begin();
+    let mut cursor = Cursor::default();
+    line(&mut edit, &mut cursor, "<kernel>");
+    let policy = edit.commit();
+    let mut edit = policy.edit().expect("memory");
+    line(&mut edit, &mut cursor, "<kernel>");
+    for number in 0..10_000 {
+        line(&mut edit, &mut cursor, &format!("allow_read /usr/lib/directory{number:05}/\\*.so"));
+    }
+    let each = (edit.commit().memory() - policy.memory()) / 10_000;
+    bytes("a rule with wildcards in a directory of its own", Budget::AtMost(400), each);
+
     let name = deep("a.db");
     assert_eq!(name.matches('/').count(), 63);
     let plain = format!(r"/data/user/\$/\*/files/{}\*.db", "dir/".repeat(57));
@@ -64,22 +76,31 @@ pub(crate) fn all() {
     others.both("a subtree, 63 components", &MOST, one(subtree), &name, &deep("a.txt"));
     let suffixes = (0..16).map(|number| format!("/data/user/\\$/\\*/files/\\{{\\*\\}}/\\*.d{number:x}"));
     others.both("16 subtrees, 63 components", &MOST, suffixes, &deep("a.df"), &deep("a.db_"));
-    let secret = deep("a.db").replacen("dir/dir/f", "dir/secret/f", 1).replacen("/dir/a.db", "/secret/a.db", 1);
+    let secret =
+        deep("a.db").replacen("dir/dir/f", "dir/secret/f", 1).replacen("/dir/a.db", "/secret/a.db", 1);
     let without = r"/data/user/\$/\*/files/\{\*\-secret\}/\*";
     others.both("a subtree without a word, 63 components", &MOST, one(without), &name, &secret);
-    let without = (0..16).map(|number| format!("/data/user/\\$/\\*/files/\\{{\\*\\-secret\\}}/\\*.d{number:x}"));
+    let without =
+        (0..16).map(|number| format!("/data/user/\\$/\\*/files/\\{{\\*\\-secret\\}}/\\*.d{number:x}"));
     let miss = secret.replace("a.db", "a.df");
     others.both("16 subtrees without a word, 63 components", &MOST, without, &deep("a.df"), &miss);
 
     let firsts = [r"a\*", r"\*a", r"aa\*", r"\*aa", r"\*a\*", r"a\*a", r"\?a\*", r"\*a\?", r"\A"];
     let nine = firsts.into_iter().map(|first| format!("/{first}/x/f"));
     others.both("nine places", &MOST, nine, "/aaaa/x/f", "/aaaa/x/g");
-    let places = || (1..=32).flat_map(|len| [format!(r"{}\*", "a".repeat(len)), format!(r"\*{}", "a".repeat(len))]);
+    let places =
+        || (1..=32).flat_map(|len| [format!(r"{}\*", "a".repeat(len)), format!(r"\*{}", "a".repeat(len))]);
     let all_as = "a".repeat(40);
     let lines = places().map(|first| format!("/{first}/x/f"));
     others.both("64 places", &MOST, lines, &format!("/{all_as}/x/f"), &format!("/{all_as}/x/g"));
     let lines = places().zip(0..).map(|(first, number)| format!("/{first}/x/f{number:02}"));
-    others.both("64 places, an end each", &MOST, lines, &format!("/{all_as}/x/f63"), &format!("/{all_as}/x/f64"));
+    others.both(
+        "64 places, an end each",
+        &MOST,
+        lines,
+        &format!("/{all_as}/x/f63"),
+        &format!("/{all_as}/x/f64"),
+    );
 
     let lines = (0..64).map(|number| format!(r"/srv/\*/lib/app\*/\?\*/file{number:02}\*/\*.so"));
     let name = |file: &str| format!("/srv/x86/lib/app7/data/{file}/libx.so");
@@ -110,5 +131,11 @@ pub(crate) fn all() {
     let lines = (0..5_000).map(|number| format!("/tmp/{}", bare(r"\$", some, number)));
     others.both("5,000 patterns of classes", &MOST, lines, "/tmp/1a2-4f", "/tmp/1.-.-.-.");
     let lines = (0..5_000).map(|number| format!("/tmp/{}/x", bare(r"\$", some, number)));
-    others.both("5,000 patterns of classes, /x behind", &MOST, lines, "/tmp/1a2-4f/x", &format!("/tmp/{long}/x"));
+    others.both(
+        "5,000 patterns of classes, /x behind",
+        &MOST,
+        lines,
+        "/tmp/1a2-4f/x",
+        &format!("/tmp/{long}/x"),
+    );
 }

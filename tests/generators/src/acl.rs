@@ -157,7 +157,8 @@ impl Words {
         if choices.one_in(8) {
             return choices.pick(&["@P", "@Q"]).into();
         }
-        if matches!(self.style, Style::OnePath | Style::Ranges) && !self.list.is_empty() && !choices.one_in(6) {
+        if matches!(self.style, Style::OnePath | Style::Ranges) && !self.list.is_empty() && !choices.one_in(6)
+        {
             return self.list[0].clone();
         }
         if choices.one_in(3) && !self.list.is_empty() {
@@ -186,7 +187,8 @@ pub fn acl(choices: &mut Choices<'_>, words: &mut Words) -> String {
         .filter(|op| !matches!(op.class(), Class::ExecuteHandler | Class::DeniedExecuteHandler))
         .collect();
     let style = words.style;
-    let has_range = |op: &&Operation| matches!(op.class(), Class::PathNumber | Class::Device | Class::Network);
+    let has_range =
+        |op: &&Operation| matches!(op.class(), Class::PathNumber | Class::Device | Class::Network);
     let operation = if style == Style::Ranges && !choices.one_in(6) {
         choices.pick(&operations.iter().filter(has_range).copied().collect::<Vec<_>>())
     } else if choices.one_in(3) {

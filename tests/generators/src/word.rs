@@ -59,8 +59,24 @@ fn crowded_word(choices: &mut Choices<'_>) -> String {
 /// before, between and behind them, so that names of any depth match.
 fn deep_word(choices: &mut Choices<'_>) -> String {
     const PARTS: [&str; 18] = [
-        "\\{\\*\\}", "\\{\\*\\-b\\}", "\\{a\\}", "\\{\\?\\}", "\\{\\@\\-\\$\\}", "\\{\\A\\}", "a", "b", "lib", "a1", "\\*",
-        "\\@", "\\$", "a\\*", "\\*.so", "\\*b\\*", "a\\*b", "\\?\\-a",
+        "\\{\\*\\}",
+        "\\{\\*\\-b\\}",
+        "\\{a\\}",
+        "\\{\\?\\}",
+        "\\{\\@\\-\\$\\}",
+        "\\{\\A\\}",
+        "a",
+        "b",
+        "lib",
+        "a1",
+        "\\*",
+        "\\@",
+        "\\$",
+        "a\\*",
+        "\\*.so",
+        "\\*b\\*",
+        "a\\*b",
+        "\\?\\-a",
     ];
     let mut text = choices.pick(&["/", "/a/", "/a/b/", "/lib/"]).to_owned();
     for _ in 0..=choices.below(6) {
@@ -70,7 +86,9 @@ fn deep_word(choices: &mut Choices<'_>) -> String {
     match choices.below(4) {
         0 => {}
         1 => text.push_str(choices.pick(&["\\*", "\\@", "\\*\\@"])),
-        _ => text.push_str(choices.pick(&["a", "b", "\\*.so", "a\\*", "\\?", "\\*ab\\*", "f\\$", "\\*\\040"])),
+        _ => {
+            text.push_str(choices.pick(&["a", "b", "\\*.so", "a\\*", "\\?", "\\*ab\\*", "f\\$", "\\*\\040"]))
+        }
     }
     text
 }
@@ -88,7 +106,11 @@ fn sibling_word(choices: &mut Choices<'_>) -> String {
     }
     for _ in 0..=choices.below(4) {
         let wild = choices.one_in(2);
-        text.push_str(if wild { choices.pick(&WILD) } else { choices.pick(&["a", "b", "1", "ab", ".so", "\\\\", "\\040"]) });
+        text.push_str(if wild {
+            choices.pick(&WILD)
+        } else {
+            choices.pick(&["a", "b", "1", "ab", ".so", "\\\\", "\\040"])
+        });
         if choices.one_in(10) {
             text.push_str("\\-");
         }

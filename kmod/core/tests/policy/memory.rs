@@ -212,3 +212,37 @@ fn lines_reach_a_domain_that_was_deleted_while_tasks_are_in_it() {
     after.print_selected(id, false, &mut text).expect("memory");
     assert!(String::from_utf8_lossy(&text).contains("allow_read /y\n"));
 }
+
+/// Many lines of each kind that the index tells apart, deleted one by one.
+#[test]
+fn deleting_many_patterns_leaves_nothing() {
+    let policy = policy();
+    let memory = policy.memory();
+    let words = |number: usize| {
+        [
+            format!("/srv/\\*{number:03}\\*"),
+            format!("/srv/\\*/lib/x{number}\\*"),
+            format!("/srv/{number}/\\*"),
+            format!("/srv/\\{{\\*\\}}/\\*.{number}"),
+            format!("/srv/\\?{}", ["\\*", "\\$", "\\x"].repeat(number % 7).concat()),
+        ]
+    };
+    for directive in ["allow_read", "path_group WEB", "file_pattern"] {
+        let file = if directive == "allow_read" { File::Domain } else { File::Exception };
+        let mut next = policy.edit().expect("memory").commit();
+        for delete in ["", "delete "] {
+            for step in 0..10 {
+                let mut edit = next.edit().expect("memory");
+                let mut cursor = Cursor::default();
+                write(&mut edit, &mut cursor, File::Domain, "<kernel>").expect("a domain");
+                for word in (step * 50..step * 50 + 50).flat_map(words) {
+                    write(&mut edit, &mut cursor, file, &format!("{delete}{directive} {word}"))
+                        .expect("a good line");
+                }
+                next = edit.commit();
+            }
+            assert!(delete == "delete " || next.memory() > memory + 50_000, "{directive}");
+        }
+        assert_eq!(next.memory(), memory, "{directive}");
+    }
+}
