@@ -8,6 +8,7 @@
 //! building the policies costs time but is not counted, and the program needs no `unsafe` and no help of the counter.
 
 mod cases;
+mod kinds;
 mod policies;
 
 use std::hint::black_box;
@@ -59,12 +60,14 @@ fn main() {
     // What the counting itself costs; xtask subtracts it.
     count("empty", Budget::Stated, || {});
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, fn()); 5] = [
+    let groups: [(&str, fn()); 7] = [
         ("checks", cases::checks),
         ("conditions", cases::conditions),
         ("worst", cases::worst),
         ("edits", cases::edits),
         ("loading", cases::loading),
+        ("kinds", kinds::checks),
+        ("kinds-loading", kinds::loading),
     ];
     for (name, group) in groups {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
