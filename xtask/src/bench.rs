@@ -22,7 +22,7 @@ use crate::test::cargo;
 pub enum What {
     /// Instructions of the policy core.
     Core {
-        /// Only these groups: checks, conditions, worst, patterns, edits, loading.
+        /// Only these groups: checks, conditions, worst, patterns, edits, loading, kinds, kinds-loading.
         groups: Vec<String>,
         /// Where to write the same figures as JSON.
         #[arg(long)]

@@ -242,7 +242,11 @@ impl AclList {
         self.visit_place(place, &mut |old| {
             if self.crowd(old).is_some_and(|crowd| crowd.word() == word) {
                 crowd = Some(old);
-            } else if self.records.get(old).is_some_and(|old| entry::word_of(old.bytes).unwrap_or(&[]) == word) {
+            } else if self
+                .records
+                .get(old)
+                .is_some_and(|old| entry::word_of(old.bytes).unwrap_or(&[]) == word)
+            {
                 if let Some(place) = few.get_mut(len) {
                     *place = old;
                     len = len.wrapping_add(1);

@@ -298,16 +298,15 @@ impl Ask<'_> {
         visit: &mut dyn FnMut(u32) -> bool,
     ) -> bool {
         if shape & UID_GROUP == 0 {
-            return show(self.ranges.overlapping(key, low, high), visit);
+            return show(&mut self.ranges.overlapping(key, low, high), visit);
         }
         let uid = [0, self.facts.task.uid.into()];
+        let mut groups = self.policy.groups.get().number_index.containing(0, uid);
         let mut lost = false;
-        let groups = self.policy.groups.get().number_index.containing(0, uid);
-        lost |= show(groups, &mut |group| {
-            lost |= show(self.ranges.overlapping(self.hash.word(key, group.into()), low, high), visit);
-            false
-        });
-        lost
+        for group in groups.by_ref() {
+            lost |= show(&mut self.ranges.overlapping(self.hash.word(key, group.into()), low, high), visit);
+        }
+        lost | groups.is_lost()
     }
 }
 
@@ -319,7 +318,7 @@ fn address<'r>(request: &'r Request<'_>) -> Option<&'r Address> {
 }
 
 /// Shows what is found. True if something may have been left out.
-fn show(mut walk: Walk<'_>, visit: &mut dyn FnMut(u32) -> bool) -> bool {
+fn show(walk: &mut Walk<'_>, visit: &mut dyn FnMut(u32) -> bool) -> bool {
     for value in walk.by_ref() {
         if visit(value) {
             return false;

@@ -2,8 +2,8 @@
 //! A persistent set of ranges that finds all ranges which contain a value, however many others there are.
 //!
 //! A tree over the digits (five bits each) of where a range begins, in order; a branch stands where its ranges begin to differ
-//! and knows the greatest end below it. All that begins before a value and ends behind it contains it, so a part of the
-//! tree is looked into only if there is something to find in it, apart from one way down. Ranges have a key, and only those
+//! and knows the greatest end below it, and which of its children have ranges that end elsewhere. All that begins before a value and
+//! ends behind it contains it, so a part of the tree is looked into only if there is something to find in it, apart from one way down. Ranges have a key, and only those
 //! of one key are looked at.
 //!
 //! The form of the tree depends only on what is in it ([`crate::map`] is made the same way), so removing gives back exactly
@@ -13,12 +13,13 @@
 use crate::link::{Link, Node, SHARED};
 use crate::mem::{OutOfMemory, Vec};
 use crate::radix::{Branch, Place as _, BITS};
+use core::cmp::Ordering::{Equal, Greater, Less};
 use core::mem::size_of;
 
 /// Ranges that a page holds before it becomes a branch.
 const PAGE: usize = 12;
 /// Branches above each other that a search can follow.
-const DEPTH: usize = 16;
+const DEPTH: usize = 12;
 
 /// A place between the values, of up to 128 bits: upper half first.
 pub(crate) type Point = [u64; 2];
@@ -51,6 +52,8 @@ struct Fork {
     sample: Range,
     /// No range below ends behind it.
     greatest: Point,
+    /// The children with a range that does not end in the same child: a bit each.
+    leaving: u32,
     children: Option<Link<Children>>,
 }
 
@@ -178,7 +181,7 @@ impl<'a> Walk<'a> {
         match part {
             Part::Page(page) => self.page = page,
             Part::Fork(fork) if fork.greatest >= self.low => {
-                let children = fork.children_from(self.key, self.high);
+                let children = fork.children_for(self.key, self.low, self.high);
                 match self.forks.get_mut(self.len) {
                     Some(place) => {
                         *place = Some((fork, children));
@@ -230,34 +233,69 @@ impl Iterator for Walk<'_> {
 }
 
 impl Fork {
-    /// The children that can have ranges with this key which begin at `high` or before.
-    fn children_from(&self, key: u64, high: Point) -> u32 {
+    /// The children that can have ranges with this key which begin at `high` or before and end at `low` or behind: a bit each.
+    fn children_for(&self, key: u64, low: Point, high: Point) -> u32 {
         const ALL: u32 = u32::MAX;
         let (word, shift) = place(self.level);
-        // What all ranges below have in common, as far as they are asked for.
-        let wanted = [key, high[0], high[1]];
-        for (at, (wanted, here)) in wanted.into_iter().zip(self.sample).enumerate() {
-            if at > word {
-                break;
-            }
-            let common = if at < word { 0 } else { shift.wrapping_add(BITS) };
-            let common = |word: u64| word.checked_shr(common).unwrap_or(0);
-            match common(here).cmp(&common(wanted)) {
-                core::cmp::Ordering::Equal => {}
-                core::cmp::Ordering::Less if at > 0 => return ALL,
-                _ => return 0,
-            }
-        }
-        let Some(wanted) = wanted.get(word) else {
-            return ALL;
+        let only = |wanted: u64| 1_u32.wrapping_shl(wanted.wrapping_shr(shift) as u32 & ((1 << BITS) - 1));
+        // What all ranges below have in common in this word, beside what is asked for.
+        let compare = |wanted: u64| match self.sample.get(word) {
+            Some(here) => above(*here, shift).cmp(&above(wanted, shift)),
+            None => Less,
         };
-        let digit = wanted.wrapping_shr(shift) as u32 & ((1 << BITS) - 1);
-        let only = 1_u32.wrapping_shl(digit);
         if word == 0 {
-            only
-        } else {
-            only | only.wrapping_sub(1)
+            return if compare(key) == Equal { only(key) } else { 0 };
         }
+        if self.sample[0] != key {
+            return 0;
+        }
+        if word < 3 {
+            // A range that contains one value and begins in another child leaves that child.
+            let others = if low == high { self.leaving } else { ALL };
+            let (upper, wanted) =
+                if word == 1 { (Equal, high[0]) } else { (self.sample[1].cmp(&high[0]), high[1]) };
+            return match upper.then_with(|| compare(wanted)) {
+                Less => others,
+                Equal => only(wanted) | only(wanted).wrapping_sub(1) & others,
+                Greater => 0,
+            };
+        }
+        // All begin in the same place, and differ in their ends or in what they stand for.
+        if first(&self.sample) > high {
+            return 0;
+        }
+        let (upper, wanted) = match word {
+            3 => (Equal, low[0]),
+            4 => (self.sample[3].cmp(&low[0]), low[1]),
+            _ => return if last(&self.sample) >= low { ALL } else { 0 },
+        };
+        match upper.then_with(|| compare(wanted)) {
+            Less => 0,
+            Equal => !only(wanted).wrapping_sub(1),
+            Greater => ALL,
+        }
+    }
+
+    /// Notes whether a range below a child leaves it.
+    fn note(&mut self, range: &Range, leaves: bool) {
+        let bit = 1_u32.wrapping_shl(digit(range, self.level));
+        self.leaving = if leaves { self.leaving | bit } else { self.leaving & !bit };
+    }
+}
+
+/// The digits in front of the one that stands there.
+fn above(word: u64, shift: u32) -> u64 {
+    word.checked_shr(shift.wrapping_add(BITS)).unwrap_or(0)
+}
+
+/// Whether a range that ends there leaves the child of a branch in which it begins.
+fn leaves(first: Point, last: Point, level: Level) -> bool {
+    let (word, shift) = place(level);
+    let cut = |word: u64| word.wrapping_shr(shift);
+    match word {
+        1 => cut(last[0]) > cut(first[0]),
+        2 => last[0] > first[0] || last[0] == first[0] && cut(last[1]) > cut(first[1]),
+        _ => false,
     }
 }
 
@@ -286,6 +324,9 @@ fn insert(place: &mut Option<Link<Part>>, range: &Range) -> Result<usize, OutOfM
             Part::Fork(fork) => {
                 let added = insert(fork.child(digit(range, fork.level))?, range)?;
                 fork.greatest = fork.greatest.max(last(range));
+                if leaves(first(range), last(range), fork.level) {
+                    fork.note(range, true);
+                }
                 Ok(added)
             }
         },
@@ -302,6 +343,9 @@ fn split(link: &mut Link<Part>, range: &Range, level: Level) -> Result<usize, Ou
     let mut bytes = FORK;
     for range in page.iter().chain([range]) {
         fork.greatest = fork.greatest.max(last(range));
+        if leaves(first(range), last(range), level) {
+            fork.note(range, true);
+        }
         bytes = bytes.saturating_add(insert(fork.child(digit(range, level))?, range)?);
     }
     bytes = bytes.saturating_sub(page_bytes(page.len()));
@@ -315,9 +359,11 @@ fn raise(place: &mut Option<Link<Part>>, range: &Range, level: Level) -> Result<
     let mut fork = Fork::new(level, range)?;
     let mut bytes = FORK;
     fork.greatest = last(range);
+    fork.note(range, leaves(first(range), last(range), level));
     bytes = bytes.saturating_add(insert(fork.child(digit(range, level))?, range)?);
     if let Some(Part::Fork(old)) = place.as_ref().map(Link::get) {
         fork.greatest = fork.greatest.max(old.greatest);
+        fork.note(&old.sample, leaves(first(&old.sample), old.greatest, level));
         let digit = digit(&old.sample, level);
         let below = fork.child(digit)?;
         *below = place.take();
@@ -344,8 +390,14 @@ fn remove(place: &mut Option<Link<Part>>, range: &Range) -> Result<usize, OutOfM
             return Ok(page_bytes(1));
         }
         Part::Fork(fork) => {
-            let freed = remove(fork.child(digit(range, fork.level))?, range)?;
-            if freed > 0 && fork.greatest == last(range) {
+            let child = fork.child(digit(range, fork.level))?;
+            let freed = remove(child, range)?;
+            if freed == 0 {
+                return Ok(0); // It is not there.
+            }
+            let greatest = child.as_ref().map_or([0; 2], |part| part.get().greatest());
+            fork.note(range, leaves(first(range), greatest, fork.level));
+            if fork.greatest == last(range) {
                 fork.greatest = fork.parts().map(Part::greatest).max().unwrap_or([0; 2]);
             }
             freed
@@ -390,7 +442,7 @@ fn join(place: &mut Option<Link<Part>>) -> Result<usize, OutOfMemory> {
 
 impl Fork {
     fn new(level: Level, sample: &Range) -> Result<Self, OutOfMemory> {
-        Ok(Fork { level, sample: *sample, greatest: [0; 2], children: Some(new_children()?) })
+        Ok(Fork { level, sample: *sample, greatest: [0; 2], leaving: 0, children: Some(new_children()?) })
     }
 
     /// The place of a digit, for changing.
@@ -480,7 +532,7 @@ mod tests {
                     4 => (random, [0, 5], [u64::MAX, u64::MAX]),
                     // Many digits that differ.
                     _ => {
-                        let bit = 1_u64 << (number % 64);
+                        let bit = 1_u64 << (number % 50);
                         (1, [0, bit + random % 3], [0, (bit + random % 5).max(bit + 3)])
                     }
                 };

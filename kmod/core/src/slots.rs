@@ -39,27 +39,27 @@ impl<T: Node> Slots<T> {
     /// The part of a number.
     #[inline(always)]
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
-        if number < FIRST {
-            return match self.first.get(number as usize)?.view() {
-                View::Leaf(part) => Some(part),
-                _ => None,
-            };
+        match self.first.get(number as usize) {
+            Some(place) => place.as_leaf(),
+            None => self.get_above(number),
         }
-        if number >= capacity(self.height) {
+    }
+
+    #[inline(always)]
+    fn get_above(&self, number: u32) -> Option<&T> {
+        let mut shift = self.height.wrapping_mul(BITS);
+        if number.checked_shr(shift).unwrap_or(0) != 0 {
             return None;
         }
-        let mut level = self.height;
         let mut child = &self.top;
-        loop {
-            match child.view() {
-                View::Branch(branch) => {
-                    level = level.wrapping_sub(1);
-                    child = branch.at(below(number, level))?;
-                }
-                View::Leaf(part) => return Some(part),
-                View::Empty => return None,
-            }
+        while shift != 0 {
+            let View::Branch(branch) = child.view() else {
+                return None;
+            };
+            shift = shift.wrapping_sub(BITS);
+            child = branch.at(number.wrapping_shr(shift))?;
         }
+        child.as_leaf()
     }
 
     /// The part of a number, for changing.

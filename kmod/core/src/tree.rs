@@ -60,6 +60,16 @@ impl<L: Node> Child<L> {
         }
     }
 
+    /// The leaf that stands here.
+    #[inline(always)]
+    pub(crate) fn as_leaf(&self) -> Option<&L> {
+        match self {
+            Child::Leaf(leaf) => Some(leaf),
+            Child::OwnLeaf(leaf) => Some(leaf),
+            _ => None,
+        }
+    }
+
     /// What stands here, for changing; copied if it is shared.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //! building the policies costs time but is not counted, and the program needs no `unsafe` and no help of the counter.
 
 mod cases;
+mod kinds;
 mod patterns;
 mod policies;
 
@@ -60,13 +61,15 @@ fn main() {
     // What the counting itself costs; xtask subtracts it.
     count("empty", Budget::Stated, || {});
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, fn()); 6] = [
+    let groups: [(&str, fn()); 8] = [
         ("checks", cases::checks),
         ("conditions", cases::conditions),
         ("worst", cases::worst),
         ("patterns", patterns::all),
         ("edits", cases::edits),
         ("loading", cases::loading),
+        ("kinds", kinds::checks),
+        ("kinds-loading", kinds::loading),
     ];
     for (name, group) in groups {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {

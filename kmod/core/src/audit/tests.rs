@@ -10,6 +10,7 @@ use crate::name::Name;
 use crate::number::Number;
 use crate::preference::Preferences;
 use crate::profile::Mode;
+use crate::question::Question;
 use crate::request::{PathNumberOp, PathOp, Request};
 use crate::task::Task;
 use crate::wire;
@@ -346,4 +347,30 @@ fn what_does_not_fit_is_cut() {
     let envp: std::vec::Vec<(&str, Option<&str>)> = (0..9000).map(|_| ("E", None)).collect();
     let all = strings(&Exec { argv: &many, envp: &envp, unreadable: false });
     assert!(all.len() <= 8192 && all.ends_with("\"a\" ... } envp[]={ ... } }"), "{}", all.len());
+}
+
+#[test]
+fn records_of_all_kinds_of_requests() {
+    let task = Task::default();
+    for line in [
+        "allow_read /etc/passwd",
+        "allow_rename /a /b",
+        "allow_chown /a 500",
+        "allow_mkblock /dev/sda 0600 8 1",
+        "allow_mkchar /dev/null 0666 1 3",
+        "allow_network TCP connect 10.0.0.1 80",
+        "allow_network UDP bind 0:0:0:0:0:0:0:1 53",
+        "allow_mount /dev/sda1 /mnt/ ext4 0x6",
+        "allow_env PATH",
+        "allow_capability SYS_TIME",
+        "allow_signal 15 <kernel> /bin/sh",
+    ] {
+        let question = Question::parse(line.as_bytes()).ok().unwrap();
+        let text = text(|sink| {
+            let header = header(1, 2, Mode::Enforcing, 3);
+            record(sink, &header, &Preferences::DEFAULT, &Facts::new(&task), b"<kernel>", &question.request)
+                .unwrap();
+        });
+        assert!(text.ends_with(&std::format!("\n<kernel>\n{line}\n\0")), "{text}");
+    }
 }

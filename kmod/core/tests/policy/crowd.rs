@@ -179,7 +179,12 @@ fn compare(policy: &Policy, requests: &[String], place: &str) {
     for request in requests {
         let question = question(request);
         let (facts, request_) = (question.given.facts(), &question.request);
-        let decision = decide(policy, DomainId::ROOT, &facts, request_);
+        let mut decision = None;
+        let used = allocation_counter::measure(|| {
+            decision = Some(decide(policy, DomainId::ROOT, &facts, request_));
+        });
+        assert_eq!(used.count_total, 0, "{request}");
+        let decision = decision.expect("it was measured");
         assert!(
             confirms(policy, DomainId::ROOT, &facts, request_, &decision),
             "{place}: {request}: {decision:?}\n{}",

@@ -47,6 +47,22 @@ fn errors_say_where_and_what() {
 }
 
 #[test]
+fn only_what_is_not_granted_in_learning_mode_is_learned() {
+    let policy = active("<kernel>\nallow_read /known\n");
+    let task = Task::default();
+    let facts = Facts::new(&task);
+    for (request, granted, mode, learns, allows) in [
+        ("allow_read /known", true, Mode::Learning, false, true),
+        ("allow_read /new", false, Mode::Learning, true, true),
+        ("allow_unlink /new", false, Mode::Enforcing, false, false),
+    ] {
+        let decision = decide(&policy, DomainId::ROOT, &facts, &question(request).request);
+        assert_eq!((decision.granted, decision.mode), (granted, mode), "{request}");
+        assert_eq!((decision.learns(), decision.allows()), (learns, allows), "{request}");
+    }
+}
+
+#[test]
 fn answers_are_readable() {
     let modes = [Mode::Disabled, Mode::Learning, Mode::Permissive, Mode::Enforcing];
     assert_eq!(format!("{modes:?}"), "[disabled, learning, permissive, enforcing]");

@@ -246,3 +246,24 @@ fn deleting_many_patterns_leaves_nothing() {
         assert_eq!(next.memory(), memory, "{directive}");
     }
 }
+
+#[test]
+fn a_list_of_which_most_is_deleted_is_made_anew() {
+    let policy = policy();
+    let lines: Vec<String> = (0..1000).map(|n| format!("allow_read /file/{n}")).collect();
+    let change = |policy: &Policy, lines: &[String], prefix: &str| {
+        let mut edit = policy.edit().expect("memory");
+        let mut cursor = Cursor::default();
+        write(&mut edit, &mut cursor, File::Domain, "<kernel> /new").expect("a domain");
+        for line in lines {
+            write(&mut edit, &mut cursor, File::Domain, &format!("{prefix}{line}")).expect("good");
+        }
+        edit.commit()
+    };
+    let one = change(&policy, &lines[999..], "");
+    // The last one stays, so that the holes are before it.
+    let left = change(&change(&policy, &lines, ""), &lines[..999], "delete ");
+    assert!(left.memory() < one.memory() + 500, "{} beside {}", left.memory(), one.memory());
+    let more = change(&one, &lines[..999], "");
+    assert!(more.memory() > one.memory() + 40_000);
+}

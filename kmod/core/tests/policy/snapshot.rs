@@ -125,6 +125,46 @@ fn a_deleted_domain_keeps_its_tasks_until_the_last_one_leaves() {
     assert!(!decide(&policy, x, &Facts::new(&Task::default()), &read("/a")).allows());
 }
 
+/// Forty thousand take about as long for each as a thousand, in batches.
+#[test]
+fn deleted_domains_are_collected_in_batches() {
+    let count = 40_000;
+    let kept = active("<kernel> /kept\nallow_read /a\n");
+    let (memory, text) = (kept.memory(), File::Domain.print(&kept));
+    let mut edit = kept.edit().expect("memory");
+    let mut cursor = Cursor::default();
+    for number in 0..count {
+        write(&mut edit, &mut cursor, File::Domain, &format!("<kernel> /d{number}")).expect("a domain");
+        if number % 100 == 0 {
+            write(&mut edit, &mut cursor, File::Domain, "allow_read @G if task.uid=@U").expect("a line");
+        }
+    }
+    let mut policy = edit.commit();
+    let in_use = policy.find_domain(b"<kernel> /d7").expect("a domain");
+    policy.domain(in_use).expect("a domain").attach();
+    let mut edit = policy.edit().expect("memory");
+    for number in 0..count {
+        write(&mut edit, &mut cursor, File::Domain, &format!("delete <kernel> /d{number}"))
+            .expect("a domain");
+    }
+    policy = edit.commit();
+    let mut rounds = 0;
+    while policy.has_garbage() {
+        let mut edit = policy.edit().expect("memory");
+        let more = edit.collect(1000).expect("memory");
+        policy = edit.commit();
+        assert_eq!(more, policy.has_garbage());
+        rounds += 1;
+    }
+    assert!((40..=42).contains(&rounds), "{rounds}");
+    assert!(policy.domain(in_use).is_some_and(|domain| domain.is_deleted()));
+    policy.domain(in_use).expect("a domain").detach();
+    let mut edit = policy.edit().expect("memory");
+    assert!(!edit.collect(u32::MAX).expect("memory"));
+    policy = edit.commit();
+    assert_eq!((policy.memory(), File::Domain.print(&policy)), (memory, text));
+}
+
 fn read(path: &str) -> Request<'_> {
     Request::Path { op: PathOp::Read, path: Name::new(path.as_bytes()).expect("a name") }
 }

@@ -215,6 +215,51 @@ fn truncated_images() {
     assert!(error.flaw == Flaw::Surplus && error.offset == image.len());
 }
 
+/// What is wrong in the header is said where it stands, and both readers find it.
+#[test]
+fn headers_that_are_wrong() {
+    let good = compile(&everything()).expect("memory").to_vec();
+    for (place, flaw, offset) in [
+        (0, Flaw::NotAnImage, 0),
+        (7, Flaw::Version, 7),
+        (8, Flaw::Length, 8),
+        (12, Flaw::Digest, 12),
+        (HEADER - 1, Flaw::Digest, 12),
+        (HEADER, Flaw::Digest, 12),
+        (good.len() - 1, Flaw::Digest, 12),
+    ] {
+        let mut image = good.clone();
+        image[place] ^= 1;
+        let error = load(&image, KEY, 0).err().expect("it is wrong");
+        assert!(error.flaw == flaw && error.offset == offset, "{place}: {}", error.offset);
+        assert!(Image::from_bytes(&image).is_none(), "{place}");
+    }
+    assert!(Image::from_bytes(&good).is_some());
+}
+
+/// A number of tests that the image cannot hold takes no memory.
+#[test]
+fn a_hostile_count_allocates_nothing() {
+    let empty = compile(&Policy::new().expect("memory")).expect("memory");
+    let mut image = Image::from_bytes(&empty).expect("an image");
+    let assignments = [Some(77), Some(78), Some(79)];
+    image.conditions.push(host::Condition { tests: Vec::new(), assignments });
+    let payload = image.to_bytes().expect("an image")[HEADER..].to_vec();
+    let condition = [0, 1, 77, 1, 78, 1, 79];
+    let place = payload.windows(7).position(|bytes| bytes == condition).expect("the condition");
+    let hostile = |count: &[u8]| {
+        let payload = [&payload[..place], count, &payload[place + 1..]].concat();
+        host::wrap(&payload).expect("an image")
+    };
+    // 2,097,152 tests of 40 bytes.
+    let image = hostile(&[0x80, 0x80, 0x80, 0x01]);
+    let mut result = None;
+    let used = allocation_counter::measure(|| result = Some(load(&image, KEY, 4096)));
+    let error = result.and_then(Result::err).expect("it is wrong");
+    assert!(error.flaw == Flaw::Truncated);
+    assert!(used.bytes_max < 64 * 1024, "{} bytes", used.bytes_max);
+}
+
 #[test]
 fn changed_bytes() {
     let image = compile(&everything()).expect("memory");
