@@ -62,13 +62,13 @@ fn once(tap: &mut Tap, subject: &mut Subject, name: &str) {
         ("sethostname", Op::Hostname(b"x".to_vec())),
     ];
     set_domain(name, 3, &[]);
-    penalty(7);
+    penalty(15);
     for (what, op) in cases {
         records("reject_log");
         let denied = stat("denied");
         let (time, errno) = timed(subject, &op);
         tap.same(&format!("{what} is refused"), errno, EPERM);
-        tap.check(&format!("{what}: after the penalty"), (650..1350).contains(&time), || {
+        tap.check(&format!("{what}: after the penalty"), (1_400..2_900).contains(&time), || {
             format!("{time} ms")
         });
         let told = records("reject_log");
