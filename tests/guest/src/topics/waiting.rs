@@ -38,7 +38,7 @@ pub fn run(tap: &mut Tap) {
             several(tap, &mut subject, &name);
             stopped(tap, &mut subject, &name);
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-            worker(tap, &mut subject, &name);
+            ring(tap, &mut subject, &name);
         }
         Err(e) => tap.check("the subject starts", false, || e.to_string()),
     }
@@ -226,28 +226,31 @@ fn stopped(tap: &mut Tap, subject: &mut Subject, name: &str) {
     }
 }
 
-/// A worker of io_uring cannot wait: it is refused, and nobody is asked.
+/// What io_uring does, in a worker or in its own call, cannot wait: it is refused, and nobody is asked.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn worker(tap: &mut Tap, subject: &mut Subject, name: &str) {
-    fresh_work();
-    let unlink = Op::Uring(Box::new(Op::Unlink(file())));
-    // What the ring itself needs.
-    set_domain(name, 1, &[]);
-    tap.same("learned", subject.errno(&unlink), 0);
-    let own: Vec<String> = guest::kernel::domain(name)
-        .into_iter()
-        .filter(|line| line.starts_with("allow_") && !line.contains("unlink") && !line.contains("UNLINK"))
-        .collect();
-    let mut lines: Vec<&str> = own.iter().map(String::as_str).collect();
-    lines.extend(CAPABILITIES);
-    set_domain(name, 3, &lines);
-    fresh_work();
-    let observer = open_both("query");
-    let start = Instant::now();
-    tap.same("io_uring is refused", subject.errno(&unlink), EPERM);
-    tap.check("at once", start.elapsed() < Duration::from_secs(3), || format!("{:?}", start.elapsed()));
-    tap.same("without a question", readable(&observer, 0), false);
-    tap.check("the file is there", there("/tmp/w/file"), String::new);
+fn ring(tap: &mut Tap, subject: &mut Subject, name: &str) {
+    let connect = Op::Connect(1, b"127.0.0.1:9".to_vec());
+    for (what, op, own) in
+        [("a worker", Op::Unlink(file()), "allow_unlink"), ("a ring", connect, "allow_network TCP connect")]
+    {
+        fresh_work();
+        let op = Op::Uring(Box::new(op));
+        // What the ring itself needs.
+        set_domain(name, 1, &[]);
+        subject.errno(&op);
+        let lines = guest::kernel::domain(name);
+        let is_needed = |line: &&String| line.starts_with("allow_") && !line.starts_with(own);
+        let lines: Vec<&str> = lines.iter().filter(is_needed).map(String::as_str).collect();
+        set_domain(name, 3, &lines);
+        fresh_work();
+        let observer = open_both("query");
+        let start = Instant::now();
+        tap.same(&format!("{what} is refused"), subject.errno(&op), EPERM);
+        let took = start.elapsed();
+        tap.check(&format!("{what}: at once"), took < Duration::from_secs(3), || format!("{took:?}"));
+        tap.same(&format!("{what}: without a question"), readable(&observer, 0), false);
+        tap.check(&format!("{what}: the file is there"), there("/tmp/w/file"), String::new);
+    }
 }
 
 /// A task that is killed does not wait, with a folder locked or not.
