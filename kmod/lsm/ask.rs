@@ -9,7 +9,7 @@ use crate::log::{self, Origin};
 use crate::query::{self, Asked, Verdict};
 use crate::sys::task::{Blob, Modes};
 use crate::sys::{files, snapshot, task, NoFs};
-use crate::{coverage, exec, stats, Errno, Result};
+use crate::{coverage, exec, stats, waiting, Errno, Result};
 use core::sync::atomic::{AtomicU32, Ordering};
 use sekisho_core::engine::{self, decide, Decision};
 use sekisho_core::facts::Facts;
@@ -156,6 +156,8 @@ pub(crate) enum Outcome {
     Denied,
     /// An observer may have changed the policy: look again.
     Again,
+    /// The call has to be made again, after a wait.
+    Later,
 }
 
 /// Decides about a request of the calling task, until there is an answer. Sleeps.
@@ -165,6 +167,7 @@ pub(crate) fn answer(facts: &Facts<'_>, request: &Request<'_>) -> Result {
         match answer_once(facts, request, retries, Patience::Penalty) {
             Outcome::Allowed => return Ok(()),
             Outcome::Denied => return Err(Errno::Perm),
+            Outcome::Later => return Err(Errno::Restart),
             Outcome::Again => retries = retries.saturating_add(1),
         }
     }
@@ -183,12 +186,24 @@ pub(crate) enum Patience {
 pub(crate) fn answer_once(
     facts: &Facts<'_>,
     request: &Request<'_>,
-    retries: u32,
+    mut retries: u32,
     patience: Patience,
 ) -> Outcome {
     let reader = snapshot::read();
     let domain = exec::current_domain(&reader);
     let decision = decide(&reader, domain, facts, request);
+    if !decision.allows() {
+        // The call may be made again because it waited for this very answer; what was to be told has been told then.
+        match waiting::answer(domain, request) {
+            Some((Verdict::Allow, _)) => return Outcome::Allowed,
+            Some((Verdict::Retry, before)) => retries = before.saturating_add(1),
+            Some(_) => {
+                stats::DENIED.add();
+                return Outcome::Denied;
+            }
+            None => {}
+        }
+    }
     coverage::count(&reader, domain, &decision, request.operation());
     // What is granted and not recorded, most of all, needs neither preferences nor the time.
     let told = (!decision.granted || decision.log).then(|| {
@@ -226,11 +241,23 @@ pub(crate) fn answer_once(
     match query::decide(&asked, request) {
         Verdict::Allow => Outcome::Allowed,
         Verdict::Retry => Outcome::Again,
+        Verdict::Later => Outcome::Later,
         Verdict::Deny => {
             stats::DENIED.add();
             Outcome::Denied
         }
     }
+}
+
+/// Whether nothing more is learned in the domain, and that is known: then nobody has to wait for the right to change the policy.
+fn is_full(domain: DomainId) -> bool {
+    let reader = snapshot::read();
+    if snapshot::has_no_room(&reader) {
+        return true;
+    }
+    reader.domain(domain).is_none_or(|found| {
+        found.flags().quota_exceeded && found.acl_count() >= reader.preferences(found.profile()).max_entry
+    })
 }
 
 /// Appends what was missed. Learning mode allows whatever comes of it (reference 8.4).
@@ -241,11 +268,15 @@ pub(crate) fn learn(
     facts: &Facts<'_>,
     request: &Request<'_>,
 ) {
+    if is_full(domain) {
+        return;
+    }
     let mut writer = snapshot::write();
     let Ok(mut edit) = writer.edit() else { return };
     let full = match edit.learn(domain, facts, request) {
         Ok(Learned::Added) => false,
         Ok(Learned::QuotaExceeded) => true,
+        Ok(Learned::Skipped) => return writer.note_no_room(),
         _ => return,
     };
     if writer.publish(edit).is_ok() && full {

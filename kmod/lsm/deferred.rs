@@ -15,6 +15,7 @@ use crate::sys::defer::{self, Head};
 use crate::sys::net::{Sock, Standing};
 use crate::sys::snapshot::{self, Reader};
 use crate::sys::task::{self, Blob, Call};
+use crate::waiting::{self, Place};
 use crate::{ask, coverage, exec, stats, Errno, Result};
 use core::sync::atomic::{AtomicU32, Ordering};
 use sekisho_core::address::Address;
@@ -298,10 +299,11 @@ fn decide_accepted(sock: &Sock, address: Address, port: u16, called: bool) {
     let request = Request::Network { op: NetworkOp::TcpAccept, address, port };
     let mut retries = 0;
     loop {
-        match answer_once(&facts, &request, retries, Patience::None) {
+        let answer = || answer_once(&facts, &request, retries, Patience::None);
+        match waiting::at(Place::OnTheWayBack, answer) {
             Outcome::Allowed => return sock.set_standing(Standing::Good),
             Outcome::Again => retries = retries.wrapping_add(1),
-            Outcome::Denied => {
+            Outcome::Denied | Outcome::Later => {
                 sock.set_standing(Standing::Refused);
                 return sock.abort_accepted(called);
             }

@@ -134,6 +134,12 @@ unsigned long sekisho_bprm_start(const struct linux_binprm *bprm, u32 *argc, u32
 	return bprm->p;
 }
 
+/* How many bytes they have: they end where the program's name begins. */
+unsigned long sekisho_bprm_size(const struct linux_binprm *bprm)
+{
+	return bprm->exec - bprm->p;
+}
+
 /* Copies @size bytes, all in one page, out of the new program's stack. */
 bool sekisho_bprm_copy(const struct linux_binprm *bprm, unsigned long position, char *out, u32 size)
 {

@@ -18,7 +18,8 @@ use crate::sys::path::Slash;
 use crate::sys::snapshot::{self, Reader};
 use crate::sys::task::{self, Blob};
 use crate::sys::NoFs;
-use crate::{stats, Errno, Result};
+use crate::{stats, waiting, Errno, Result};
+use sekisho_core::edit::EditError;
 use sekisho_core::engine::{self, Decision};
 use sekisho_core::facts::{beginning, Facts};
 use sekisho_core::item::Item;
@@ -72,6 +73,7 @@ pub(crate) fn task_alloc(child: &Blob) {
 
 /// A task is gone. Runs in RCU context.
 pub(crate) fn task_free(blob: &Blob) {
+    waiting::forget(blob);
     let policy = snapshot::read();
     leave(&policy, blob.domain());
     if let Some(previous) = blob.pending() {
@@ -84,6 +86,7 @@ pub(crate) fn succeeded() {
     let blob = Blob::current();
     blob.set_execute_handler(blob.becomes_execute_handler());
     blob.forget_refusal();
+    waiting::forget(blob);
     if let Some(previous) = blob.pending() {
         leave(&snapshot::read(), previous);
         blob.set_pending(None);
@@ -175,7 +178,7 @@ impl Execution<'_> {
         loop {
             match self.transition(name, retries, Patience::None)? {
                 Outcome::Allowed => break,
-                Outcome::Denied => return Err(Errno::Perm),
+                Outcome::Denied | Outcome::Later => return Err(Errno::Perm),
                 Outcome::Again => retries = retries.saturating_add(1),
             }
         }
@@ -236,11 +239,11 @@ impl Execution<'_> {
             };
             match outcome {
                 Outcome::Allowed => outcome = self.transition(program, retries, Patience::Penalty)?,
-                Outcome::Denied | Outcome::Again => {}
+                Outcome::Denied | Outcome::Later | Outcome::Again => {}
             }
             match outcome {
                 Outcome::Allowed => return Ok(()),
-                Outcome::Denied => return Err(Errno::Perm),
+                Outcome::Denied | Outcome::Later => return Err(Errno::Perm),
                 Outcome::Again => {
                     Blob::current().set_state(state);
                     retries = retries.saturating_add(1);
@@ -326,9 +329,14 @@ impl Execution<'_> {
     /// Marks the old domain and tells that the one with this name is missing, once (step 8).
     #[inline(never)]
     fn transition_failed(&self, config: Config, profile: u8, name: &[u8]) {
+        let is_known =
+            |policy: &Policy| policy.domain(self.old).is_none_or(|domain| domain.flags().transition_failed);
+        // Nearly always it is, and then nobody has to wait for the right to change the policy.
+        if is_known(&snapshot::read()) {
+            return;
+        }
         let mut writer = snapshot::write();
-        let Some(domain) = writer.policy().domain(self.old) else { return };
-        if domain.flags().transition_failed {
+        if is_known(writer.policy()) {
             return;
         }
         let Ok(mut edit) = writer.edit() else { return };
@@ -419,11 +427,22 @@ fn create(
     config: Config,
     enter: impl FnOnce(&Reader, DomainId),
 ) -> Result {
+    if snapshot::has_no_room(&snapshot::read()) {
+        return Err(Errno::NoMem);
+    }
     let id = {
         let mut writer = snapshot::write();
         let mut edit = writer.edit()?;
         let next = step.next(writer.policy(), old).ok_or(Errno::NoEnt)?;
-        let id = edit.create_domain(&next, profile)?;
+        let id = match edit.create_domain(&next, profile) {
+            Ok(id) => id,
+            Err(error) => {
+                if error == EditError::Quota {
+                    writer.note_no_room();
+                }
+                return Err(error.into());
+            }
+        };
         writer.publish(edit)?;
         // The writer's right keeps the reaper away, so the domain is there even before it has its first task.
         enter(&snapshot::read(), id);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The files below /sys/kernel/security/sekisho/, and what their Rust side
- * needs of the kernel: wait queues, sleeping with a clock, other tasks, the
- * kernel's log and audit stream. Which files there are and what they do is in
+ * needs of the kernel: wait queues, other tasks, the kernel's log and audit
+ * stream. Which files there are and what they do is in
  * Rust (interface/); no decision is made here.
  */
 #define pr_fmt(fmt) "sekisho: " fmt
@@ -10,7 +10,6 @@
 #include <linux/audit.h>
 #include <linux/cred.h>
 #include <linux/init.h>
-#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pid_namespace.h>
@@ -29,12 +28,6 @@
 
 /* Prototypes for -Wmissing-prototypes; the users are in sys/files.rs and sys/process.rs. */
 void sekisho_wake(u32 wait);
-u32 sekisho_query_events(void);
-void sekisho_query_happened(void);
-bool sekisho_query_wait(u32 seen);
-u64 sekisho_now(void);
-u64 sekisho_tenths(u32 count);
-void sekisho_sleep_until(u64 end);
 struct task_struct *sekisho_find_task(u32 pid, bool global);
 void sekisho_put_task(struct task_struct *task);
 bool sekisho_audit_is_on(void);
@@ -195,49 +188,6 @@ static int __init sekisho_create_files(void)
 	return 0;
 }
 fs_initcall(sekisho_create_files);
-
-/* Counts what may end the wait of a query: answers, and observers that leave. */
-static atomic_t sekisho_query_count = ATOMIC_INIT(0);
-static DECLARE_WAIT_QUEUE_HEAD(sekisho_query_waiters);
-
-u32 sekisho_query_events(void)
-{
-	return atomic_read(&sekisho_query_count);
-}
-
-void sekisho_query_happened(void)
-{
-	atomic_inc(&sekisho_query_count);
-	wake_up_all(&sekisho_query_waiters);
-}
-
-/* One step of a query's wait: a tenth of a second, or less if something happens. False if the task is being killed. */
-bool sekisho_query_wait(u32 seen)
-{
-	return wait_event_killable_timeout(sekisho_query_waiters, atomic_read(&sekisho_query_count) != seen,
-					   max(HZ / 10, 1)) >= 0;
-}
-
-/* The clock of waits, in ticks. */
-u64 sekisho_now(void)
-{
-	return get_jiffies_64();
-}
-
-/* So many tenths of a second, in ticks. */
-u64 sekisho_tenths(u32 count)
-{
-	return (u64)(count / 10) * HZ + count % 10 * HZ / 10;
-}
-
-/* Sleeps until then, whatever signals come; but not if the task is to die (quirk Q20). */
-void sekisho_sleep_until(u64 end)
-{
-	u64 now;
-
-	while (!fatal_signal_pending(current) && (now = get_jiffies_64()) < end)
-		schedule_timeout_killable(min_t(u64, end - now, 3600 * HZ));
-}
 
 /* A task by its number, with a reference, or NULL. */
 struct task_struct *sekisho_find_task(u32 pid, bool global)

@@ -4,12 +4,13 @@
 //! kernel's own log in verbose mode (reference 7.5, 11).
 //!
 //! A queue keeps what it has and drops what is new: when it holds as many records as the profile of the current domain allows
-//! (`max_grant_log`, `max_reject_log`), or when all queues together would reach the quota `Audit logs` of `meminfo`. Without
-//! a quota each holds [`MAX_BYTES`] at most, because whoever is refused must not fill the memory with refusals. Nothing of
-//! this changes a decision; how many were dropped is in `stat`.
+//! (`max_grant_log`, `max_reject_log`), or when all queues together would reach the quota `Audit logs` of `meminfo`. If
+//! somebody says that there is no quota, each holds [`MAX_BYTES`] at most, because whoever is refused must not fill the memory with
+//! refusals. Nothing of this changes a decision; how many were dropped is in `stat`.
 //!
 //! All functions may sleep.
 
+use crate::quota::Bound;
 use crate::sys::files::{self, Refusal, Wait};
 use crate::sys::lock::{Lock, AUDIT_LOG, GRANT_LOG, REJECT_LOG};
 use crate::sys::{self, task};
@@ -29,8 +30,6 @@ const MAX_BYTES: usize = 2 << 20;
 /// Binary records held; who opens `audit` is there to read them.
 const MAX_AUDIT: u32 = 4096;
 
-/// The quota `Audit logs`, in bytes of all queues; 0: none.
-pub(crate) static LOG_QUOTA: AtomicUsize = AtomicUsize::new(0);
 /// Bytes of all queues.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 /// Open descriptions of `audit`; its queue fills only while there are any.
@@ -88,13 +87,13 @@ impl Queue {
     /// Appends a record; false if there is no room for it.
     fn push(&mut self, limit: u32, record: Vec<u8>) -> bool {
         let cost = cost(&record);
-        let quota = LOG_QUOTA.load(Ordering::Relaxed);
         let bytes = self.bytes.saturating_add(cost);
-        if self.is_full(limit) || (quota == 0 && bytes > MAX_BYTES) {
+        if self.is_full(limit) || (Bound::Logs.quota() == 0 && bytes > MAX_BYTES) {
             return false;
         }
-        let more = |held: usize| held.checked_add(cost).filter(|held| quota == 0 || *held < quota);
+        let more = |held: usize| held.checked_add(cost).filter(|held| Bound::Logs.allows(*held));
         if HELD.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            Bound::Logs.say();
             return false;
         }
         if self.newer.push(record).is_err() {

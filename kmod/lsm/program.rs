@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The arguments and the environment of an execve in progress, as conditions and records see them (reference 5.4, 11.2), read
-//! from the new program's stack when they are asked for.
+//! The arguments and the environment of an execve in progress, as conditions and records see them (reference 5.4, 11.2): copied
+//! from the new program's stack when they are first asked for, once for the execve. There may be megabytes of them, so who walks
+//! over them lets others run, and gives up when the task is being killed.
 
 use crate::sys::bprm::Bprm;
 use crate::sys::path::Buffer;
+use crate::sys::waiting::breathe;
 use crate::Result;
 use core::cell::Cell;
 use core::ffi::c_ulong;
@@ -15,38 +17,79 @@ use sekisho_core::name::{encode, Name};
 /// what follows is not kept. A unit is never split.
 const KEPT: usize = 8160;
 /// Smallest page of any architecture: what is copied at once lies in one page.
-const PAGE: c_ulong = 4096;
+const PAGE: usize = 4096;
+/// Bytes after which a walk lets others run.
+const BREATH: usize = 1 << 16;
 
 /// The program being started.
 pub(crate) struct Program<'a> {
     bprm: &'a Bprm<'a>,
     realpath: Name<'a>,
+    /// Where the strings are in the new program's memory, and how many bytes they have.
+    start: c_ulong,
+    size: usize,
     argc: u32,
     envc: u32,
+    /// The copy of them, once somebody wanted to see one.
+    copy: Cell<Option<Buffer>>,
     unreadable: Cell<bool>,
     /// Index and place of the argument after the one shown last, so that a walk over all is one walk.
-    next: Cell<(u32, c_ulong)>,
+    next: Cell<(u32, usize)>,
 }
 
 impl<'a> Program<'a> {
     /// `realpath` is the name of its file.
     pub(crate) fn new(bprm: &'a Bprm<'a>, realpath: Name<'a>) -> Program<'a> {
         let (start, argc, envc) = bprm.strings();
-        Program { bprm, realpath, argc, envc, unreadable: Cell::new(false), next: Cell::new((0, start)) }
+        Program {
+            bprm,
+            realpath,
+            start,
+            size: bprm.size(),
+            argc,
+            envc,
+            copy: Cell::new(None),
+            unreadable: Cell::new(false),
+            next: Cell::new((0, 0)),
+        }
+    }
+
+    /// Shows all strings to `then`; `None` if they cannot be read.
+    fn with_copy<R>(&self, then: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let mut copy = self.copy.take().or_else(|| self.fetch())?;
+        let result = then(copy.bytes().get(..self.size)?);
+        self.copy.set(Some(copy));
+        Some(result)
+    }
+
+    #[inline(never)]
+    fn fetch(&self) -> Option<Buffer> {
+        let mut copy = Buffer::at_least(self.size).ok()?;
+        let bytes = copy.bytes().get_mut(..self.size)?;
+        let mut done = 0usize;
+        while done < self.size {
+            let position = self.start.wrapping_add(done as c_ulong);
+            let room = PAGE.wrapping_sub(position as usize % PAGE);
+            let end = done.saturating_add(room).min(self.size);
+            if !breathe() || !self.bprm.copy(position, bytes.get_mut(done..end)?) {
+                return None;
+            }
+            done = end;
+        }
+        Some(copy)
     }
 
     /// A walk over the environment strings.
-    pub(crate) fn environment(&self) -> Result<Strings<'a>> {
-        let (start, argc, envc) = self.bprm.strings();
-        let mut strings = Strings::new(self.bprm, start, argc.saturating_add(envc))?;
-        for _ in 0..argc {
+    pub(crate) fn environment(&self) -> Result<Strings<'_, 'a>> {
+        let mut strings = Strings::new(self, 0, self.argc.saturating_add(self.envc))?;
+        for _ in 0..self.argc {
             strings.skip();
         }
         Ok(strings)
     }
 
     /// What a walk that ended early means: nothing that was not seen may count as absent.
-    fn note(&self, strings: &Strings<'_>) {
+    fn note(&self, strings: &Strings<'_, '_>) {
         if strings.failed {
             self.unreadable.set(true);
         }
@@ -73,10 +116,9 @@ impl Arguments for Program<'_> {
         }
         let (mut at, mut place) = self.next.get();
         if index < at {
-            (place, _, _) = self.bprm.strings();
-            at = 0;
+            (at, place) = (0, 0);
         }
-        let Ok(mut strings) = Strings::new(self.bprm, place, self.argc.saturating_sub(at)) else {
+        let Ok(mut strings) = Strings::new(self, place, self.argc.saturating_sub(at)) else {
             self.unreadable.set(true);
             return false;
         };
@@ -117,30 +159,20 @@ pub(crate) fn split(text: Name<'_>) -> (Name<'_>, Option<Name<'_>>) {
 }
 
 /// A walk over the strings of a new program.
-pub(crate) struct Strings<'a> {
-    bprm: &'a Bprm<'a>,
-    /// Where the next byte is.
-    place: c_ulong,
+pub(crate) struct Strings<'p, 'a> {
+    program: &'p Program<'a>,
+    /// Where the next string begins.
+    place: usize,
     left: u32,
-    /// The bytes from `place` to the end of its page are at the end of this buffer's first page.
-    page: Buffer,
     text: Buffer,
-    /// The page that `page` holds.
-    held: Option<c_ulong>,
+    /// Bytes since others could run.
+    walked: usize,
     failed: bool,
 }
 
-impl<'a> Strings<'a> {
-    fn new(bprm: &'a Bprm<'a>, place: c_ulong, left: u32) -> Result<Strings<'a>> {
-        Ok(Strings {
-            bprm,
-            place,
-            left,
-            page: Buffer::small()?,
-            text: Buffer::small()?,
-            held: None,
-            failed: false,
-        })
+impl<'p, 'a> Strings<'p, 'a> {
+    fn new(program: &'p Program<'a>, place: usize, left: u32) -> Result<Strings<'p, 'a>> {
+        Ok(Strings { program, place, left, text: Buffer::small()?, walked: 0, failed: false })
     }
 
     /// Whether memory could not be read, so that the walk ended early.
@@ -148,47 +180,48 @@ impl<'a> Strings<'a> {
         self.failed
     }
 
-    fn byte(&mut self) -> Option<u8> {
-        let offset = self.place % PAGE;
-        let base = self.place.wrapping_sub(offset);
-        let bytes = self.page.bytes().get_mut(..PAGE as usize)?;
-        if self.held != Some(base) {
-            if !self.bprm.copy(self.place, bytes.get_mut(offset as usize..)?) {
-                self.failed = true;
-                return None;
-            }
-            self.held = Some(base);
-        }
-        self.place = self.place.wrapping_add(1);
-        bytes.get(offset as usize).copied()
-    }
-
-    fn skip(&mut self) {
-        if self.left == 0 || self.failed {
-            return;
-        }
-        self.left = self.left.wrapping_sub(1);
-        while self.byte().is_some_and(|byte| byte != 0) {}
-    }
-
-    /// The next string, encoded.
-    pub(crate) fn next(&mut self) -> Option<Name<'_>> {
+    /// Shows the next string to `then`; `None` at the end.
+    fn step<R>(&mut self, then: impl FnOnce(&[u8], &mut Buffer) -> R) -> Option<R> {
         if self.left == 0 || self.failed {
             return None;
         }
         self.left = self.left.wrapping_sub(1);
-        let mut used = 0usize;
-        loop {
-            match self.byte() {
-                None => return None,
-                Some(0) => break,
-                Some(byte) if used < KEPT => {
-                    let room = self.text.bytes().get_mut(used..)?;
-                    used = used.wrapping_add(encode(&[byte], room)?.as_bytes().len());
-                }
-                Some(_) => {}
-            }
+        let (place, text) = (self.place, &mut self.text);
+        let shown = self.program.with_copy(|bytes| {
+            let rest = bytes.get(place..)?;
+            let string = rest.get(..rest.iter().position(|&byte| byte == 0)?)?;
+            Some((string.len(), then(string, text)))
+        });
+        let Some((length, result)) = shown.flatten() else {
+            self.failed = true;
+            return None;
+        };
+        self.place = place.saturating_add(length).saturating_add(1);
+        self.walked = self.walked.saturating_add(length).saturating_add(64);
+        if self.walked > BREATH {
+            self.walked = 0;
+            self.failed = !breathe();
         }
+        Some(result)
+    }
+
+    fn skip(&mut self) {
+        self.step(|_, _| ());
+    }
+
+    /// The next string, encoded.
+    pub(crate) fn next(&mut self) -> Option<Name<'_>> {
+        let used = self.step(|string, text| {
+            let mut used = 0usize;
+            for byte in string {
+                if used >= KEPT {
+                    break;
+                }
+                let room = text.bytes().get_mut(used..)?;
+                used = used.wrapping_add(encode(core::slice::from_ref(byte), room)?.as_bytes().len());
+            }
+            Some(used)
+        })??;
         Name::new(self.text.bytes().get(..used)?)
     }
 }

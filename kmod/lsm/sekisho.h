@@ -39,10 +39,13 @@ struct sekisho_task {
 	/* What the task has left for its way back to user space, newest first. Only the task itself touches it. */
 	struct llist_head deferred;
 	struct sekisho_program program;
+	/* Queued while its function is set; and where the program was when it was. */
+	struct callback_head wait;
+	unsigned long asked_at;
 };
 
 /* Bytes of the task blob: the C side's part, struct Blob of sys/task.rs, and room to align that. */
-#define SEKISHO_TASK_BLOB (sizeof(struct sekisho_task) + 48 + 8)
+#define SEKISHO_TASK_BLOB (sizeof(struct sekisho_task) + 64 + 8)
 
 /* Bytes of the buffers for names that are kept: Buffer::FIRST of sys/path.rs. */
 #define SEKISHO_BUFFER_SIZE 8192
@@ -157,6 +160,20 @@ enum sekisho_call {
 	SEKISHO_CALL_SCHED_SETATTR,
 	/* C only */
 	SEKISHO_CALL_EXECVE,
+	/* open and its relatives */
+	SEKISHO_CALL_OPEN,
+	/* io_uring_enter, splice, sendfile: hooks run below locks that the call itself has taken */
+	SEKISHO_CALL_BUSY,
+};
+
+/* How a hook may wait: Place of waiting.rs. */
+enum sekisho_place {
+	/* Where it is. */
+	SEKISHO_PLACE_HERE,
+	/* On the way back to user space, and then the call is made again. */
+	SEKISHO_PLACE_LATER,
+	/* Not at all. */
+	SEKISHO_PLACE_NEVER,
 };
 
 /* The head of what a hook leaves to be done later: Deferred of deferred.rs. */
@@ -207,6 +224,7 @@ ssize_t sekisho_rs_read(void *state, unsigned long buffer, size_t count);
 ssize_t sekisho_rs_write(void *state, unsigned long buffer, size_t count);
 void sekisho_rs_release(void *state);
 void sekisho_rs_deferred(struct sekisho_deferred *deferred);
+void sekisho_rs_wait(bool again);
 int sekisho_rs_kernel_loads(bool module, bool kexec);
 bool sekisho_rs_judge_packet(struct sock *sk, struct sk_buff *skb, const void *judge);
 extern const char sekisho_rs_version[];

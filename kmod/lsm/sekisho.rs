@@ -10,7 +10,7 @@
 //! * [`exec`] follows programs from domain to domain, with [`program`] and [`handler`].
 //! * [`interface`] is what stands behind the files in `/sys/kernel/security/sekisho/`.
 //! * [`log`], [`errors`], [`stats`] and [`coverage`] are what these files tell about the past, [`query`] asks a person before it
-//!   refuses.
+//!   refuses, [`waiting`] says where a task waits for that.
 //!
 //! Nothing in here panics, and an internal failure denies in enforcing mode.
 
@@ -28,11 +28,13 @@ mod log;
 mod objects;
 mod program;
 mod query;
+mod quota;
 #[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
 mod selftest;
 mod stats;
 #[expect(unsafe_code, reason = "the layer that speaks C")]
 mod sys;
+mod waiting;
 
 /// What `pr_info!` puts in front of a line.
 #[cfg(CONFIG_SECURITY_SEKISHO_SELFTEST)]
@@ -62,6 +64,8 @@ pub(crate) enum Errno {
     NoSys = 38,
     /// A connection was refused after it was made.
     ConnAborted = 103,
+    /// No error: the system call is made again (`ERESTARTNOINTR`; user space never sees it).
+    Restart = 513,
 }
 
 impl From<sekisho_core::mem::OutOfMemory> for Errno {

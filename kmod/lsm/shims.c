@@ -6,6 +6,7 @@
  */
 #include <linux/mm.h>
 #include <linux/random.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -66,4 +67,34 @@ void sekisho_buffer_free(void *buffer, size_t size)
 			return;
 	}
 	kvfree(buffer);
+}
+
+/* Who is about to sleep for long with buffers of his leaves as many to others. */
+void sekisho_refill_buffers(void)
+{
+	void *buffer;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(sekisho_buffers); i++) {
+		if (READ_ONCE(sekisho_buffers[i]))
+			continue;
+		buffer = kvzalloc(SEKISHO_BUFFER_SIZE, GFP_KERNEL);
+		if (!buffer)
+			return;
+		if (cmpxchg(&sekisho_buffers[i], NULL, buffer))
+			kvfree(buffer);
+	}
+}
+
+/* Bytes of memory that the kernel has, as far as a word can say. */
+unsigned long sekisho_machine_memory(void)
+{
+	return min_t(u64, (u64)totalram_pages() << PAGE_SHIFT, ULONG_MAX);
+}
+
+/* In long loops: lets others run. False if the task is being killed. */
+bool sekisho_breathe(void)
+{
+	cond_resched();
+	return !fatal_signal_pending(current);
 }

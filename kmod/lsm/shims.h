@@ -23,6 +23,9 @@ u32 sekisho_nofs_enter(void);
 void sekisho_nofs_leave(u32 flags);
 void *sekisho_buffer_alloc(size_t size);
 void sekisho_buffer_free(void *buffer, size_t size);
+void sekisho_refill_buffers(void);
+unsigned long sekisho_machine_memory(void);
+bool sekisho_breathe(void);
 
 /* path.c */
 const struct path *sekisho_file_path(const struct file *file);
@@ -88,12 +91,25 @@ void sekisho_flush_deferred(void);
 char *sekisho_copy_text(const char *text, size_t length);
 int sekisho_fill_context(struct lsm_ctx __user *context, u32 *size, void *text, size_t length);
 
+/* waiting.c */
+bool sekisho_may_wait(void);
+u32 sekisho_open_place(const struct file *file);
+u64 sekisho_hash(const void *bytes, size_t size);
+u64 sekisho_call_id(void);
+bool sekisho_wait_later(void);
+u64 sekisho_now(void);
+u64 sekisho_tenths(u32 count);
+bool sekisho_sleep(const u32 *word, u64 end);
+struct task_struct *sekisho_current(void);
+void sekisho_wake_task(struct task_struct *task);
+
 /* exec.c */
 void sekisho_program_path(const struct linux_binprm *bprm, struct path *program);
 void sekisho_named_path(const char *name, const struct file *file, struct path *program);
 const struct path *sekisho_bprm_path(const struct linux_binprm *bprm);
 const char *sekisho_bprm_filename(const struct linux_binprm *bprm);
 unsigned long sekisho_bprm_start(const struct linux_binprm *bprm, u32 *argc, u32 *envc);
+unsigned long sekisho_bprm_size(const struct linux_binprm *bprm);
 bool sekisho_bprm_copy(const struct linux_binprm *bprm, unsigned long position, char *out,
 	u32 size);
 void sekisho_bprm_merge_environment(struct linux_binprm *bprm);

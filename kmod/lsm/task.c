@@ -170,6 +170,21 @@ static u32 sekisho_native_call(int nr)
 	case __NR_accept:
 	case __NR_accept4:
 		return SEKISHO_CALL_ACCEPT;
+#ifdef __NR_open
+	case __NR_open:
+	case __NR_creat:
+#endif
+	case __NR_openat:
+	case __NR_openat2:
+	case __NR_open_by_handle_at:
+		return SEKISHO_CALL_OPEN;
+	case __NR_io_uring_enter:
+	case __NR_splice:
+	case __NR_sendfile:
+#ifdef __NR_sendfile64
+	case __NR_sendfile64:
+#endif
+		return SEKISHO_CALL_BUSY;
 	default:
 		return SEKISHO_CALL_OTHER;
 	}
@@ -211,6 +226,17 @@ static u32 sekisho_compat_call(int nr)
 	case IS_ENABLED(CONFIG_ARM64) ? 285 : 364:
 	case IS_ENABLED(CONFIG_ARM64) ? 366 : 102: /* i386 accepts with socketcall */
 		return SEKISHO_CALL_ACCEPT;
+	case 5:
+	case 8:
+	case IS_ENABLED(CONFIG_ARM64) ? 322 : 295:
+	case 437:
+	case IS_ENABLED(CONFIG_ARM64) ? 371 : 342:
+		return SEKISHO_CALL_OPEN;
+	case 426:
+	case IS_ENABLED(CONFIG_ARM64) ? 340 : 313:
+	case 187:
+	case 239:
+		return SEKISHO_CALL_BUSY;
 	default:
 		return SEKISHO_CALL_OTHER;
 	}

@@ -8,7 +8,7 @@ use crate::objects::Paths;
 use crate::sys::file::File;
 use crate::sys::path::{Path, Slash};
 use crate::sys::{snapshot, task};
-use crate::Result;
+use crate::{waiting, Result};
 use sekisho_core::capability::Capability;
 use sekisho_core::item::Item;
 use sekisho_core::number::Number;
@@ -42,6 +42,10 @@ pub(crate) fn open(file: &File<'_>) -> Result {
     if file.is_program() && (!task::in_execve() || task::is_opening_handler()) {
         return Ok(());
     }
+    waiting::at(file.place(), || judge(file))
+}
+
+fn judge(file: &File<'_>) -> Result {
     let path = file.path();
     if !path.has_mount() {
         return Ok(());

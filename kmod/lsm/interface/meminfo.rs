@@ -4,15 +4,14 @@
 //!
 //! The policy is counted as its snapshot counts itself, in exact lengths. A quota of the policy that is smaller than the
 //! policy takes nothing away; only what would make it larger is refused. Logs and queries are refused before they would reach
-//! their quota. 0 means no quota; each log then still has a bound of its own (`log.rs`).
+//! their quota. At boot the quotas are shares of the machine's memory (`quota.rs`). 0 means no quota; each log then still has a
+//! bound of its own (`log.rs`).
 
 use super::lines::{normal, number, outcome};
 use super::OpenFile;
-use crate::log::LOG_QUOTA;
-use crate::query::QUERY_QUOTA;
+use crate::quota::Bound;
 use crate::sys::snapshot;
 use crate::{errors, log, query, Result};
-use core::sync::atomic::Ordering;
 use sekisho_core::mem::{OutOfMemory, Vec};
 use sekisho_core::number::Number;
 use sekisho_core::text::Sink;
@@ -30,8 +29,8 @@ pub(super) fn read(_: &mut OpenFile) -> Result<Vec<u8>> {
     let total = policy.saturating_add(logs).saturating_add(queries);
     let mut text = Vec::new();
     line(&mut text, b"Policy:      ", policy, policy_quota)?;
-    line(&mut text, b"Audit logs:  ", logs, LOG_QUOTA.load(Ordering::Relaxed))?;
-    line(&mut text, b"Query lists: ", queries, QUERY_QUOTA.load(Ordering::Relaxed))?;
+    line(&mut text, b"Audit logs:  ", logs, Bound::Logs.quota())?;
+    line(&mut text, b"Query lists: ", queries, Bound::Queries.quota())?;
     line(&mut text, b"Total:       ", total, 0)?;
     Ok(text)
 }
@@ -86,12 +85,13 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
     })?;
     if changed {
         writer.publish(edit)?;
+        Bound::Policy.changed();
     }
     if let Some(bytes) = logs {
-        LOG_QUOTA.store(bytes, Ordering::Relaxed);
+        Bound::Logs.set(bytes);
     }
     if let Some(bytes) = queries {
-        QUERY_QUOTA.store(bytes, Ordering::Relaxed);
+        Bound::Queries.set(bytes);
     }
     Ok(())
 }

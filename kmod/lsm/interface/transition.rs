@@ -6,6 +6,7 @@ use super::open_file::State;
 use super::OpenFile;
 use crate::sys::snapshot;
 use crate::sys::task::Running;
+use crate::waiting::{self, Place};
 use crate::{exec, Errno, Result};
 
 /// Name of the current domain and request together, with the NUL byte: from here on it is too long.
@@ -32,7 +33,8 @@ pub(super) fn write(file: &mut OpenFile, bytes: &[u8]) -> Result {
         return Err(Errno::NoMem);
     }
     match bytes.split_last() {
-        Some((0, text)) if !text.contains(&0) => exec::transit(text),
+        // The description is locked.
+        Some((0, text)) if !text.contains(&0) => waiting::at(Place::Later, || exec::transit(text)),
         _ => Err(Errno::Inval),
     }
 }

@@ -53,6 +53,12 @@ impl<'a> Bprm<'a> {
         (start, argc, envc)
     }
 
+    /// How many bytes the strings have, with their NULs.
+    pub(crate) fn size(&self) -> usize {
+        // SAFETY: Valid.
+        unsafe { shims::sekisho_bprm_size(self.raw) as usize }
+    }
+
     /// Copies bytes of the new program's stack, all in one page. False if they cannot be read.
     pub(crate) fn copy(&self, position: c_ulong, out: &mut [u8]) -> bool {
         let size = u32::try_from(out.len()).unwrap_or(0);

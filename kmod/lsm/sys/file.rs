@@ -4,6 +4,7 @@
 
 use super::path::Path;
 use super::shims;
+use crate::waiting::Place;
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -82,6 +83,12 @@ impl<'a> File<'a> {
         // SAFETY: By the caller's promise.
         NonNull::new(unsafe { shims::sekisho_shared_file(area.cast()) }.cast())
             .map(|file| File(file, PhantomData))
+    }
+
+    /// How the hook for opening it may wait.
+    pub(crate) fn place(&self) -> Place {
+        // SAFETY: Valid; it is being opened.
+        Place::from_number(unsafe { shims::sekisho_open_place(self.raw()) })
     }
 
     /// Whether it was made by O_TMPFILE, for which no other hook asks.

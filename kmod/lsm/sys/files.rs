@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What `files.c` offers: wait queues, a clock to sleep by, the kernel's log and audit stream.
+//! What `files.c` offers: wait queues, the kernel's log and audit stream.
 
 use super::process::RawTask;
 use super::task::Blob;
@@ -30,12 +30,6 @@ struct RawRefusal {
 
 extern "C" {
     fn sekisho_wake(wait: u32);
-    fn sekisho_query_events() -> u32;
-    fn sekisho_query_happened();
-    fn sekisho_query_wait(seen: u32) -> bool;
-    fn sekisho_now() -> u64;
-    fn sekisho_tenths(count: u32) -> u64;
-    fn sekisho_sleep_until(end: u64);
     fn sekisho_audit_is_on() -> bool;
     fn sekisho_audit(refusal: *const RawRefusal);
     fn sekisho_say_no_manager();
@@ -88,48 +82,6 @@ extern "C" fn sekisho_rs_queued(wait: u32) -> u32 {
     QUEUED.get(wait as usize).map_or(0, |queued| queued.load(Ordering::Acquire))
 }
 
-/// The clock of waits and penalties: it goes on whatever signals come (quirk Q20).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Time(u64);
-
-impl Time {
-    /// So many tenths of a second from now.
-    pub(crate) fn after(tenths: u32) -> Time {
-        // SAFETY: No requirements.
-        Time(unsafe { sekisho_now().saturating_add(sekisho_tenths(tenths)) })
-    }
-
-    /// Whether it is over.
-    pub(crate) fn is_past(self) -> bool {
-        // SAFETY: No requirements.
-        unsafe { sekisho_now() >= self.0 }
-    }
-
-    /// Sleeps until then; ends early only if the task is being killed.
-    pub(crate) fn sleep(self) {
-        // SAFETY: The caller may sleep.
-        unsafe { sekisho_sleep_until(self.0) }
-    }
-}
-
-/// How many events there were that may end the wait of a query.
-pub(crate) fn query_events() -> u32 {
-    // SAFETY: No requirements.
-    unsafe { sekisho_query_events() }
-}
-
-/// Says that there was one: an answer, or the last observer is gone.
-pub(crate) fn query_happened() {
-    // SAFETY: No requirements.
-    unsafe { sekisho_query_happened() }
-}
-
-/// Sleeps a tenth of a second, or until there were more events than `seen`. False if the task is being killed.
-pub(crate) fn query_wait(seen: u32) -> bool {
-    // SAFETY: The caller may sleep.
-    unsafe { sekisho_query_wait(seen) }
-}
-
 fn size(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(0)
 }
@@ -180,12 +132,14 @@ pub(crate) fn may_say() -> bool {
     unsafe { sekisho_may_say() }
 }
 
-/// Writes `WARNING: WHAT NAME` into the kernel's log, unless that has enough of ours.
-pub(crate) fn warn(what: &[u8], name: &[u8]) {
-    if may_say() {
+/// Writes `WARNING: WHAT NAME` into the kernel's log; false if that has enough of ours.
+pub(crate) fn warn(what: &[u8], name: &[u8]) -> bool {
+    let says = may_say();
+    if says {
         // SAFETY: The slices live until the call returns.
         unsafe { sekisho_warn(what.as_ptr(), size(what), name.as_ptr(), size(name)) }
     }
+    says
 }
 
 /// Writes `ERROR: Access REQUEST denied for WHO` into the kernel's log, or `WARNING: ...`.

@@ -12,7 +12,8 @@ use super::task::{self, Blob};
 use super::{attributes, fowner, shims, snapshot};
 use crate::hooks::file::Through;
 use crate::hooks::{capability, directory, file, mount, network, signal};
-use crate::{ask, exec, Errno, Result};
+use crate::waiting::{self, Place};
+use crate::{ask, exec, quota, Errno, Result};
 use core::cell::UnsafeCell;
 use core::ptr::{addr_of, null};
 use kernel::bindings as b;
@@ -26,6 +27,17 @@ fn errno(result: Result) -> c_int {
     }
 }
 
+/// A hook that runs with something locked that others need: a directory, an inode, or the file system against freezing.
+#[inline]
+fn locked(hook: impl FnOnce() -> Result) -> c_int {
+    errno(if ask::is_active() { waiting::at(Place::Later, hook) } else { Ok(()) })
+}
+
+/// A hook that may not wait: what was done before it cannot be done again.
+fn at_once(hook: impl FnOnce() -> Result) -> c_int {
+    errno(if ask::is_active() { waiting::at(Place::Never, hook) } else { Ok(()) })
+}
+
 // In all hooks the framework passes valid pointers that live until the hook returns.
 
 unsafe extern "C" fn file_open(raw: *mut b::file) -> c_int {
@@ -35,12 +47,12 @@ unsafe extern "C" fn file_open(raw: *mut b::file) -> c_int {
 
 unsafe extern "C" fn file_truncate(raw: *mut b::file) -> c_int {
     // SAFETY: See above.
-    errno(file::truncate(&unsafe { File::from_raw(raw) }.path()))
+    locked(|| file::truncate(&unsafe { File::from_raw(raw) }.path()))
 }
 
 unsafe extern "C" fn path_truncate(path: *const b::path) -> c_int {
     // SAFETY: See above.
-    errno(file::truncate(&unsafe { Path::from_raw(path) }))
+    locked(|| file::truncate(&unsafe { Path::from_raw(path) }))
 }
 
 unsafe extern "C" fn file_fcntl(raw: *mut b::file, command: c_uint, argument: c_ulong) -> c_int {
@@ -78,7 +90,7 @@ unsafe extern "C" fn file_mprotect(
 ) -> c_int {
     // SAFETY: See above.
     let shared = unsafe { File::shared_by(area) };
-    shared.map_or(0, |file| errno(file::protect(&file, protection as usize)))
+    shared.map_or(0, |file| locked(|| file::protect(&file, protection as usize)))
 }
 
 unsafe extern "C" fn file_set_fowner(raw: *mut b::file) {
@@ -107,22 +119,22 @@ unsafe extern "C" fn file_send_sigiotask(
 unsafe extern "C" fn uring_cmd(command: *mut b::io_uring_cmd) -> c_int {
     // SAFETY: See above.
     let (file, number) = unsafe { File::from_uring(command.cast_const().cast()) };
-    errno(file::ioctl(&file, number, Through::IoUring))
+    at_once(|| file::ioctl(&file, number, Through::IoUring))
 }
 
 unsafe extern "C" fn path_unlink(dir: *const b::path, dentry: *mut b::dentry) -> c_int {
     // SAFETY: See above.
-    errno(directory::unlink(&unsafe { Path::child(dir, dentry) }))
+    locked(|| directory::unlink(&unsafe { Path::child(dir, dentry) }))
 }
 
 unsafe extern "C" fn path_rmdir(dir: *const b::path, dentry: *mut b::dentry) -> c_int {
     // SAFETY: See above.
-    errno(directory::rmdir(&unsafe { Path::child(dir, dentry) }))
+    locked(|| directory::rmdir(&unsafe { Path::child(dir, dentry) }))
 }
 
 unsafe extern "C" fn path_mkdir(dir: *const b::path, dentry: *mut b::dentry, mode: b::umode_t) -> c_int {
     // SAFETY: See above.
-    errno(directory::mkdir(&unsafe { Path::child(dir, dentry) }, mode))
+    locked(|| directory::mkdir(&unsafe { Path::child(dir, dentry) }, mode))
 }
 
 unsafe extern "C" fn path_mknod(
@@ -132,7 +144,7 @@ unsafe extern "C" fn path_mknod(
     dev: c_uint,
 ) -> c_int {
     // SAFETY: See above.
-    errno(directory::mknod(&unsafe { Path::child(dir, dentry) }, mode, dev))
+    locked(|| directory::mknod(&unsafe { Path::child(dir, dentry) }, mode, dev))
 }
 
 unsafe extern "C" fn path_symlink(
@@ -142,13 +154,13 @@ unsafe extern "C" fn path_symlink(
 ) -> c_int {
     // SAFETY: See above.
     let (path, target) = unsafe { (Path::child(dir, dentry), text(target)) };
-    errno(directory::symlink(&path, target.to_bytes()))
+    locked(|| directory::symlink(&path, target.to_bytes()))
 }
 
 unsafe extern "C" fn path_link(old: *mut b::dentry, dir: *const b::path, new: *mut b::dentry) -> c_int {
     // SAFETY: See above.
     let (old, new) = unsafe { (Path::child(dir, old), Path::child(dir, new)) };
-    errno(directory::link(&old, &new))
+    locked(|| directory::link(&old, &new))
 }
 
 unsafe extern "C" fn path_rename(
@@ -160,19 +172,19 @@ unsafe extern "C" fn path_rename(
 ) -> c_int {
     // SAFETY: See above.
     let (old, new) = unsafe { (Path::child(old_dir, old), Path::child(new_dir, new)) };
-    errno(directory::rename(&old, &new, flags))
+    locked(|| directory::rename(&old, &new, flags))
 }
 
 unsafe extern "C" fn path_chmod(path: *const b::path, mode: b::umode_t) -> c_int {
     // SAFETY: See above; fs/open.c holds the inode's lock.
-    errno(directory::chmod(&unsafe { Path::from_locked(path) }, mode))
+    locked(|| directory::chmod(&unsafe { Path::from_locked(path) }, mode))
 }
 
 unsafe extern "C" fn path_chown(path: *const b::path, uid: b::kuid_t, gid: b::kgid_t) -> c_int {
     // SAFETY: See above; fs/open.c holds the inode's lock.
     let path = unsafe { Path::from_locked(path) };
     let given = |id: u32| (id != u32::MAX).then_some(id);
-    errno(directory::chown(&path, given(uid.val), given(gid.val)))
+    locked(|| directory::chown(&path, given(uid.val), given(gid.val)))
 }
 
 unsafe extern "C" fn path_chroot(path: *const b::path) -> c_int {
@@ -210,12 +222,12 @@ unsafe extern "C" fn move_mount(from: *const b::path, to: *const b::path) -> c_i
 }
 
 unsafe extern "C" fn sb_kern_mount(_sb: *const b::super_block) -> c_int {
-    errno(mount::create())
+    at_once(mount::create)
 }
 
 unsafe extern "C" fn sb_remount(sb: *mut b::super_block, _options: *mut c_void) -> c_int {
     // SAFETY: See above.
-    errno(mount::reconfigure(&unsafe { Super::from_raw(sb) }))
+    at_once(|| mount::reconfigure(&unsafe { Super::from_raw(sb) }))
 }
 
 unsafe extern "C" fn socket_create(family: c_int, kind: c_int, _protocol: c_int, kernel: c_int) -> c_int {
@@ -492,6 +504,7 @@ hook_table!(
 #[no_mangle]
 #[link_section = ".init.text"]
 extern "C" fn sekisho_rs_init() -> c_int {
+    quota::init();
     errno(snapshot::init())
 }
 

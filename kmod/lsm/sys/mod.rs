@@ -17,6 +17,7 @@ pub(crate) mod process;
 mod shims;
 pub(crate) mod snapshot;
 pub(crate) mod task;
+pub(crate) mod waiting;
 
 use core::marker::PhantomData;
 
@@ -31,6 +32,12 @@ extern "C" fn sekisho_rs_selftest() {
 pub(crate) fn seconds() -> u64 {
     // SAFETY: No requirements.
     unsafe { shims::sekisho_seconds() }
+}
+
+/// Bytes of memory that the machine has.
+pub(crate) fn machine_memory() -> usize {
+    // SAFETY: No requirements.
+    unsafe { shims::sekisho_machine_memory() as usize }
 }
 
 /// While it lives, allocations of this task do not call back into file systems.

@@ -37,6 +37,11 @@ impl Buffer {
         Buffer::new(Buffer::FIRST)
     }
 
+    /// One that is kept, if so many bytes fit into it; else memory of that size.
+    pub(crate) fn at_least(size: usize) -> Result<Buffer> {
+        Buffer::new(size.max(Buffer::FIRST))
+    }
+
     /// The whole of it.
     pub(crate) fn bytes(&mut self) -> &mut [u8] {
         // SAFETY: `memory` has `size` bytes, all initialised, and is borrowed mutably.

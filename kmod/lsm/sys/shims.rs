@@ -84,6 +84,23 @@ extern "C" {
     pub(super) fn sekisho_nofs_leave(flags: u32);
     pub(super) fn sekisho_buffer_alloc(size: usize) -> *mut c_void;
     pub(super) fn sekisho_buffer_free(buffer: *mut c_void, size: usize);
+    pub(super) fn sekisho_refill_buffers();
+    pub(super) fn sekisho_machine_memory() -> c_ulong;
+    pub(super) fn sekisho_breathe() -> bool;
+}
+
+// waiting.c
+extern "C" {
+    pub(super) fn sekisho_may_wait() -> bool;
+    pub(super) fn sekisho_open_place(file: *const c_void) -> u32;
+    pub(super) fn sekisho_hash(bytes: *const c_void, size: usize) -> u64;
+    pub(super) fn sekisho_call_id() -> u64;
+    pub(super) fn sekisho_wait_later() -> bool;
+    pub(super) fn sekisho_now() -> u64;
+    pub(super) fn sekisho_tenths(count: u32) -> u64;
+    pub(super) fn sekisho_sleep(word: *const u32, end: u64) -> bool;
+    pub(super) fn sekisho_current() -> *mut c_void;
+    pub(super) fn sekisho_wake_task(task: *mut c_void);
 }
 
 // path.c
@@ -170,6 +187,7 @@ extern "C" {
     pub(super) fn sekisho_bprm_path(bprm: *const c_void) -> *const c_void;
     pub(super) fn sekisho_bprm_filename(bprm: *const c_void) -> *const c_char;
     pub(super) fn sekisho_bprm_start(bprm: *const c_void, argc: *mut u32, envc: *mut u32) -> c_ulong;
+    pub(super) fn sekisho_bprm_size(bprm: *const c_void) -> c_ulong;
     pub(super) fn sekisho_bprm_copy(bprm: *const c_void, position: c_ulong, out: *mut u8, size: u32) -> bool;
     pub(super) fn sekisho_bprm_merge_environment(bprm: *mut c_void);
     pub(super) fn sekisho_bprm_push(bprm: *mut c_void, text: *const c_char) -> c_int;

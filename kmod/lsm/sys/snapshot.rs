@@ -13,6 +13,7 @@
 use super::lock::{Guard, PREVIOUS, WRITER};
 use super::{shims, NoFs};
 use crate::coverage::Table;
+use crate::quota::Bound;
 use crate::{Errno, Result};
 use core::ffi::c_int;
 use core::marker::PhantomData;
@@ -42,12 +43,20 @@ static ALIVE: AtomicU32 = AtomicU32::new(0);
 /// Publishes the empty policy. Called once, before any hook.
 pub(super) fn init() -> Result {
     // SAFETY: No requirements.
-    let policy = Policy::with_key(unsafe { shims::sekisho_random() })?;
+    let policy = bounded(Policy::with_key(unsafe { shims::sekisho_random() })?)?;
     let node =
         KBox::new(Node { policy, counters: None, next: null_mut() }, GFP_KERNEL).map_err(|_| Errno::NoMem)?;
     ALIVE.fetch_add(1, Ordering::Relaxed);
     CURRENT.store(KBox::into_raw(node), Ordering::Release);
     Ok(())
+}
+
+/// The policy with the quota that it has until somebody says another one.
+#[inline(never)] // A policy by value takes stack.
+fn bounded(policy: Policy) -> Result<Policy> {
+    let mut edit = policy.edit()?;
+    edit.set_quota(Bound::Policy.share());
+    Ok(edit.commit())
 }
 
 /// A read section, and the snapshot that was current when it began.
@@ -161,7 +170,31 @@ impl Writer {
     }
 }
 
+/// The generation of a policy in which something found no room; 0: none.
+static NO_ROOM: AtomicU32 = AtomicU32::new(0);
+/// A policy that is not nearer to its quota than this has room for an entry and a domain.
+const NEAR: usize = 16 << 10;
+
+/// The low half of a generation, but 0.
+fn generation(policy: &Policy) -> u32 {
+    ((policy.generation() & 0xFFFF_FFFF) as u32).max(1)
+}
+
+/// Whether this policy is known to have no room for more.
+pub(crate) fn has_no_room(policy: &Policy) -> bool {
+    NO_ROOM.load(Ordering::Relaxed) == generation(policy)
+}
+
 impl Writer {
+    /// Something was not added. If the policy is at its quota, that is told, and known until the policy changes.
+    pub(crate) fn note_no_room(&self) {
+        let (quota, held) = (self.policy().quota(), self.policy().memory());
+        if quota != 0 && held.saturating_add(NEAR) > quota {
+            NO_ROOM.store(generation(self.policy()), Ordering::Relaxed);
+            Bound::Policy.say();
+        }
+    }
+
     /// The ports that the network must not choose (reference 3.9), if `next` may have others than the current policy.
     #[inline(never)]
     fn changed_ports(&self, next: &Policy) -> Result<Option<Vec<[u16; 2]>>> {

@@ -7,8 +7,9 @@
 //! task and for kernel threads.
 
 use super::shims;
+use crate::waiting::{Call as Remembered, Place};
 use core::mem::{align_of, size_of};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use kernel::bindings as b;
 use sekisho_core::item::Item;
 use sekisho_core::policy::DomainId;
@@ -30,6 +31,10 @@ pub(crate) struct Blob {
     known: AtomicU32,
     /// Two bits for each profile item: its mode in the domain.
     modes: [AtomicU32; 5],
+    /// How the hook under way may wait: `Place` as a number.
+    place: AtomicU32,
+    /// What the task remembers of a call that is made again; null: nothing.
+    pub(super) call: AtomicPtr<Remembered>,
 }
 
 /// The modes of all profile items as the blob remembers them.
@@ -65,7 +70,7 @@ const ASKED: u32 = 8;
 const SAID_NO_MANAGER: u32 = 16;
 
 // SEKISHO_TASK_BLOB in sekisho.h asks for this and for the room to align it.
-const _: () = assert!(size_of::<Blob>() == 48 && align_of::<Blob>() == 8);
+const _: () = assert!(size_of::<Blob>() <= 64 && align_of::<Blob>() == 8);
 // `Modes` has five words of sixteen items, and a mode has two bits.
 const _: () = assert!(
     Mode::Disabled as u32 == 0
@@ -209,6 +214,18 @@ impl Blob {
     /// Another program runs.
     pub(crate) fn forget_refusal(&self) {
         self.set_flag(SAID_NO_MANAGER, false);
+    }
+
+    /// How the hook under way may wait.
+    #[inline]
+    pub(crate) fn place(&self) -> Place {
+        Place::from_number(self.place.load(Ordering::Relaxed))
+    }
+
+    /// Says how.
+    #[inline]
+    pub(crate) fn set_place(&self, place: Place) {
+        self.place.store(place as u32, Ordering::Relaxed);
     }
 
     /// Remembers or forgets the domain before the execve.

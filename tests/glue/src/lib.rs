@@ -12,13 +12,33 @@
 mod coverage;
 #[path = "../../../kmod/lsm/errors.rs"]
 mod errors;
+mod ask {
+    /// Whether a refusal may be followed by the penalty.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Patience {
+        Penalty,
+        None,
+    }
+}
 mod interface;
 #[path = "../../../kmod/lsm/log.rs"]
 mod log;
+#[path = "../../../kmod/lsm/program.rs"]
+mod program;
+#[path = "../../../kmod/lsm/query.rs"]
+mod query;
+#[path = "../../../kmod/lsm/quota.rs"]
+mod quota;
 #[path = "../../../kmod/lsm/stats.rs"]
 mod stats;
 mod sys;
+#[path = "../../../kmod/lsm/waiting.rs"]
+mod waiting;
 
+#[cfg(test)]
+mod arguments;
+#[cfg(test)]
+mod queries;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,8 @@
 //! The files `errors` and `coverage`, and the queues of records.
 
 use crate::coverage::{self, Table};
-use crate::log::{self, Log, Origin, LOG_QUOTA};
+use crate::log::{self, Log, Origin};
+use crate::quota::Bound;
 use crate::sys::files::{Wait, AUDIT, ROOM, WRITTEN};
 use crate::sys::lock::ERRORS;
 use crate::sys::snapshot::Reader;
@@ -30,7 +31,7 @@ pub(crate) fn fresh() -> MutexGuard<'static, ()> {
     for log in [Log::Grant, Log::Reject, Log::Audit] {
         while !log.pop().is_empty() {}
     }
-    LOG_QUOTA.store(0, Ordering::Relaxed);
+    Bound::Logs.set(0);
     AUDIT.store(false, Ordering::Relaxed);
     ROOM.store(true, Ordering::Relaxed);
     written();
@@ -44,7 +45,8 @@ pub(crate) fn errors() -> String {
     String::from_utf8(text.to_vec()).unwrap()
 }
 
-fn written() -> Vec<String> {
+/// What was written to the kernel's log and audit stream since.
+pub(crate) fn written() -> Vec<String> {
     std::mem::take(&mut *WRITTEN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -254,16 +256,16 @@ fn all_queues_together_stay_below_the_quota() {
     tell(ENFORCING, PathOp::Read, "/1");
     let one = log::bytes();
     // Room for less than one more: the quota is not reached.
-    LOG_QUOTA.store(2 * one, Ordering::Relaxed);
+    Bound::Logs.set(2 * one);
     let dropped = (Log::Grant.dropped(), Log::Reject.dropped());
     tell(ENFORCING, PathOp::Read, "/2");
     assert_eq!((log::bytes(), Log::Reject.dropped()), (one, dropped.1 + 1));
-    LOG_QUOTA.store(2 * one + 1, Ordering::Relaxed);
+    Bound::Logs.set(2 * one + 1);
     tell(ENFORCING, PathOp::Read, "/3");
     assert_eq!(log::bytes(), 2 * one);
     tell(ENFORCING, PathOp::Read, "/granted");
     assert_eq!(Log::Grant.dropped(), dropped.0 + 1, "the quota is one for all queues");
-    LOG_QUOTA.store(0, Ordering::Relaxed);
+    Bound::Logs.set(0);
     tell(ENFORCING, PathOp::Read, "/granted");
     assert!(pop(Log::Grant).contains("/granted"));
 }

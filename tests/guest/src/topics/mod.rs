@@ -42,6 +42,7 @@ mod open;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"))]
 mod owners;
 mod paths;
+mod penalty;
 mod programs;
 mod query;
 mod queued;
@@ -58,6 +59,7 @@ mod transaction;
 mod transit;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod uring;
+mod waiting;
 
 use std::fs;
 use std::io;
@@ -125,6 +127,8 @@ const TOPICS: &[(&str, Topic)] = &[
     ("elsewhere", elsewhere::run),
     ("transaction", transaction::run),
     ("query", query::run),
+    ("waiting", waiting::run),
+    ("penalty", penalty::run),
     ("lifetime", lifetime::run),
     ("resolver", resolver::run),
     ("stress", stress::run),
