@@ -13,6 +13,7 @@ mod corpus;
 mod host;
 mod memory;
 mod near;
+mod patterns;
 mod props;
 mod snapshot;
 mod support;
