@@ -305,8 +305,25 @@ impl Kind {
     /// A unit of each kind.
     pub(crate) const EXAMPLES: [u8; Kind::COUNT] = [b'.', b'0', b'a', b'g', b'-'];
 
+    /// The kind of each unit, so that finding it is one look.
+    #[cfg_attr(not(sekisho_kernel), expect(clippy::indexing_slicing, reason = "the compiler does it"))]
+    const TABLE: [Kind; 256] = {
+        let mut table = [Kind::Other; 256];
+        let mut unit = 0_usize;
+        while unit < table.len() {
+            table[unit] = Kind::find(unit as u8);
+            unit = unit.wrapping_add(1);
+        }
+        table
+    };
+
+    /// The kind of a unit.
     #[inline(always)]
-    pub(crate) const fn of(unit: u8) -> Kind {
+    pub(crate) fn of(unit: u8) -> Kind {
+        Kind::TABLE.get(usize::from(unit)).copied().unwrap_or(Kind::Other)
+    }
+
+    const fn find(unit: u8) -> Kind {
         match unit {
             b'.' => Kind::Dot,
             b'0'..=b'9' => Kind::Digit,

@@ -250,6 +250,9 @@ pub(crate) fn component_matches(name: &[u8], pattern: &[u8]) -> bool {
     if let [b'\\', b'*'] = pattern {
         return true;
     }
+    if skip_plain(pattern).is_empty() {
+        return name == pattern;
+    }
     let (first, subtracted) = split_minus(pattern);
     sides_match(name, first, subtracted)
 }
@@ -262,6 +265,9 @@ fn sides_match(name: &[u8], first: &[u8], subtracted: Option<&[u8]>) -> bool {
     }
     let mut subtracted = subtracted;
     while let Some(sides) = subtracted {
+        if skip_plain(sides).is_empty() {
+            return name != sides;
+        }
         let (side, more) = split_minus(sides);
         if side_matches(name, side) {
             return false;

@@ -27,7 +27,7 @@ pub fn policy(choices: &mut Choices<'_>) -> Generated {
     edit.profile_line(b"0-CONFIG={ mode=enforcing }").unwrap();
     if choices.one_in(2) {
         // An own group starts from nothing (quirk Q15): no conditions are learned.
-        edit.profile_line(b"0-PREFERENCE::learning={ max_entry=100 }").unwrap();
+        edit.profile_line(b"0-PREFERENCE::learning={ max_entry=1000 }").unwrap();
         text.push_str("profile: learns no conditions\n");
     }
     let mut exception = |edit: &mut Edit, line: String| {

@@ -14,6 +14,7 @@ mod crowd;
 mod host;
 mod memory;
 mod near;
+mod patterns;
 mod props;
 mod snapshot;
 mod support;
