@@ -43,9 +43,8 @@ impl Address {
         match self {
             Address::V4(bytes) => (4, [0, u32::from_be_bytes(*bytes).into()]),
             Address::V6(bytes) => {
-                let (upper, lower) = bytes.split_at(8);
-                let half = |half: &[u8]| half.iter().fold(0_u64, |half, byte| (half << 8) | u64::from(*byte));
-                (6, [half(upper), half(lower)])
+                let half = |half: Option<&[u8; 8]>| half.map_or(0, |half| u64::from_be_bytes(*half));
+                (6, [half(bytes.first_chunk()), half(bytes.last_chunk())])
             }
         }
     }

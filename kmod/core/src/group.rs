@@ -151,21 +151,21 @@ fn number_range(member: &NumberRange) -> [u64; 6] {
     ranges::range(0, [0, member.min.value], [0, member.max.value], 0)
 }
 
-/// The stretches that ranges make, none of which is empty.
+/// The stretches that few ranges make, none of which is empty. Not by `sort_unstable`, which can panic.
 fn stretches(members: &[NumberRange]) -> Result<Vec<(u64, u64)>, OutOfMemory> {
-    let mut sorted = Vec::with_capacity(members.len())?;
-    for member in members {
-        sorted.push((member.min.value, member.max.value))?;
-    }
-    sorted.sort_unstable();
     let mut stretches = Vec::<(u64, u64)>::with_capacity(members.len())?;
-    for (min, max) in sorted.iter().copied() {
+    let mut before = None;
+    loop {
+        let all = members.iter().map(|member| (member.min.value, member.max.value));
+        let Some((min, max)) = all.filter(|range| before.map_or(true, |before| *range > before)).min() else {
+            return Ok(stretches);
+        };
+        before = Some((min, max));
         match stretches.last_mut() {
             Some(last) if min <= last.1.saturating_add(1) => last.1 = last.1.max(max),
             _ => stretches.push((min, max))?,
         }
     }
-    Ok(stretches)
 }
 
 /// Addresses as they were written, and as they are looked up.

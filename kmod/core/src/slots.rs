@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A persistent array: parts by number, found in a few steps however many there are.
 //!
-//! The first 32 parts stand in a list of their own, so that a small array takes little memory and one step; all others in
-//! a tree of branches of 32, as high as the greatest number needs. An edit copies the list and the branches above what it
-//! changes. The form depends only on which numbers are taken, so removing gives back exactly what adding took.
+//! The first 32 parts stand in a list of their own, so that a small array takes little memory and one step; those up to
+//! 1,023 in branches of 32 in a second list, and all others in a tree of branches, as high as the greatest number needs. An
+//! edit copies both lists and the branches above what it changes. The form depends only on which numbers are taken, so removing gives back exactly what adding took.
 
 use crate::link::Node;
 use crate::mem::{OutOfMemory, Vec};
@@ -11,29 +11,36 @@ use crate::radix::{Branch, Place, BITS};
 use crate::tree::{Change, Child, View};
 use core::mem::size_of;
 
-/// Parts that stand in the list.
+/// Parts that stand in the first list.
 const FIRST: u32 = 1 << BITS;
+/// Parts that stand in the first list or below the second one.
+const SECOND: u32 = FIRST << BITS;
+/// Levels of the smallest tree.
+const LOWEST: u32 = 3;
 
 /// The array.
 pub(crate) struct Slots<T> {
     /// The parts below [`FIRST`], without empty places behind the last one.
     first: Vec<Child<T>>,
+    /// The branches of the parts below [`SECOND`], without empty places behind the last one.
+    second: Vec<Child<T>>,
     /// The other parts; no branch is empty.
     top: Child<T>,
-    /// Levels of branches: 0 without any, else 2 and more.
+    /// Levels of branches in the tree: 0 without any, else [`LOWEST`] and more.
     height: u32,
     branches: u32,
 }
 
 impl<T: Node> Slots<T> {
     pub(crate) const fn new() -> Self {
-        Slots { first: Vec::new(), top: Child::Empty, height: 0, branches: 0 }
+        Slots { first: Vec::new(), second: Vec::new(), top: Child::Empty, height: 0, branches: 0 }
     }
 
     /// Bytes of memory of the array; not the parts.
     pub(crate) fn bytes(&self) -> usize {
-        let first = self.first.len().saturating_mul(size_of::<Child<T>>());
-        first.saturating_add(Branch::<Child<T>>::BYTES.saturating_mul(self.branches as usize))
+        let places = self.first.len().saturating_add(self.second.len());
+        let places = places.saturating_mul(size_of::<Child<T>>());
+        places.saturating_add(Branch::<Child<T>>::BYTES.saturating_mul(self.branches as usize))
     }
 
     /// The part of a number.
@@ -41,12 +48,18 @@ impl<T: Node> Slots<T> {
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
         match self.first.get(number as usize) {
             Some(place) => place.as_leaf(),
-            None => self.get_above(number),
+            None => match self.second.get(second(number)) {
+                Some(place) => match place.view() {
+                    View::Branch(branch) => branch.at(number)?.as_leaf(),
+                    _ => None,
+                },
+                None => self.get_in_tree(number),
+            },
         }
     }
 
-    #[inline(always)]
-    fn get_above(&self, number: u32) -> Option<&T> {
+    #[inline(never)]
+    fn get_in_tree(&self, number: u32) -> Option<&T> {
         let mut shift = self.height.wrapping_mul(BITS);
         if number.checked_shr(shift).unwrap_or(0) != 0 {
             return None;
@@ -70,11 +83,12 @@ impl<T: Node> Slots<T> {
         if self.get(number).is_none() {
             return Ok(None);
         }
-        let mut level = self.height;
-        let mut place = match self.first.get_mut(number as usize) {
-            Some(place) if number < FIRST => place,
-            _ => &mut self.top,
-        };
+        let (mut place, mut level) =
+            match (self.first.get_mut(number as usize), self.second.get_mut(second(number))) {
+                (Some(place), _) => (place, 0),
+                (None, Some(place)) => (place, 1),
+                (None, None) => (&mut self.top, self.height),
+            };
         loop {
             match place.edit()? {
                 Change::Branch(branch) => {
@@ -116,7 +130,10 @@ impl<T: Node> Slots<T> {
 
     #[inline(never)]
     fn put(&mut self, number: u32, part: Child<T>) -> Result<(), OutOfMemory> {
-        while number >= capacity(self.height) || self.height < 2 {
+        while number < SECOND && self.second.len() <= second(number) {
+            self.second.push(Child::Empty)?;
+        }
+        while number >= SECOND && (number >= capacity(self.height) || self.height < LOWEST) {
             if !self.top.is_empty() {
                 let mut above = Child::branch()?;
                 if let Change::Branch(branch) = above.edit()? {
@@ -129,8 +146,10 @@ impl<T: Node> Slots<T> {
             }
             self.height = self.height.saturating_add(1);
         }
-        let mut level = self.height;
-        let mut place = &mut self.top;
+        let (mut place, mut level) = match self.second.get_mut(second(number)) {
+            Some(place) => (place, 1_u32),
+            None => (&mut self.top, self.height),
+        };
         while level > 0 {
             if place.is_empty() {
                 *place = Child::branch()?;
@@ -167,9 +186,14 @@ impl<T: Node> Slots<T> {
             if let Some(place) = self.first.get_mut(number as usize) {
                 *place = Child::Empty;
             }
-            while self.first.last().is_some_and(Place::is_empty) {
-                self.first.remove(self.first.len().saturating_sub(1));
+            cut(&mut self.first);
+            return Ok(());
+        }
+        if number < SECOND {
+            if let Some(place) = self.second.get_mut(second(number)) {
+                prune(place, number, 1, &mut self.branches)?;
             }
+            cut(&mut self.second);
             return Ok(());
         }
         if number < capacity(self.height) {
@@ -177,7 +201,9 @@ impl<T: Node> Slots<T> {
         }
         while self.height > 0 {
             match self.top.view() {
-                View::Branch(branch) if self.height == 2 || !branch.iter().skip(1).all(Place::is_empty) => {
+                View::Branch(branch)
+                    if self.height == LOWEST || !branch.iter().skip(1).all(Place::is_empty) =>
+                {
                     break
                 }
                 View::Branch(_) => {
@@ -202,12 +228,8 @@ impl<T: Node> Slots<T> {
     /// # Errors
     /// Out of memory.
     pub(crate) fn share(&self) -> Result<Self, OutOfMemory> {
-        let mut copy = Slots { first: Vec::with_capacity(self.first.len())?, top: Child::Empty, ..*self };
-        for place in &self.first {
-            let mut child = Child::Empty;
-            place.share_into(&mut child)?;
-            copy.first.push_reserved(child)?;
-        }
+        let (first, second) = (share(&self.first)?, share(&self.second)?);
+        let mut copy = Slots { first, second, top: Child::Empty, ..*self };
         self.top.share_into(&mut copy.top)?;
         Ok(copy)
     }
@@ -215,8 +237,32 @@ impl<T: Node> Slots<T> {
     /// Makes everything shared.
     pub(crate) fn freeze(&mut self) {
         self.first.iter_mut().for_each(Place::freeze);
+        self.second.iter_mut().for_each(Place::freeze);
         self.top.freeze();
     }
+}
+
+/// The place of a number in the second list.
+#[inline(always)]
+const fn second(number: u32) -> usize {
+    number.wrapping_shr(BITS).wrapping_sub(1) as usize
+}
+
+/// Drops the empty places at the end.
+fn cut<T: Node>(places: &mut Vec<Child<T>>) {
+    while places.last().is_some_and(Place::is_empty) {
+        places.remove(places.len().saturating_sub(1));
+    }
+}
+
+fn share<T: Node>(places: &Vec<Child<T>>) -> Result<Vec<Child<T>>, OutOfMemory> {
+    let mut copies = Vec::with_capacity(places.len())?;
+    for place in places {
+        let mut copy = Child::Empty;
+        place.share_into(&mut copy)?;
+        copies.push_reserved(copy)?;
+    }
+    Ok(copies)
 }
 
 /// How many numbers a tree of a height has room for; the last one is never used.
@@ -279,7 +325,7 @@ mod tests {
 
     #[test]
     fn parts_stay_and_memory_goes_back() {
-        let numbers = [0, 31, 32, 33, 1023, 1024, 5000, 32_767, 32_768, 1 << 20, u32::MAX - 1];
+        let numbers = [0, 31, 32, 33, 500, 1023, 1024, 1025, 5000, 32_767, 32_768, 1 << 20, u32::MAX - 1];
         let mut slots = Slots::new();
         let mut sizes = std::vec::Vec::new();
         for number in numbers {
@@ -312,6 +358,6 @@ mod tests {
                 assert_eq!(slots.get(known).map(|part| part.0), Some(known));
             }
         }
-        assert_eq!((slots.bytes(), slots.height), (0, 0));
+        assert_eq!((slots.bytes(), slots.height, slots.branches), (0, 0, 0));
     }
 }
