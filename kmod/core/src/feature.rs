@@ -15,6 +15,7 @@
 use crate::hash::{self, Key};
 use crate::name::{self, find_slash, next_element, Class, Element};
 use crate::pattern::{self, cut, Component};
+use crate::side;
 use core::cmp::Reverse;
 
 /// The longest part that is looked for inside of a component.
@@ -571,7 +572,7 @@ pub(crate) fn next_inner(
         let hash = spec.window_hash(key, window);
         if is_known(hash) {
             let (part, earlier) = (text.get(start..=place)?, text.get(..place)?);
-            if !pattern::is_in(part, earlier) {
+            if !side::is_in(part, earlier) {
                 return Some((hash, start));
             }
         }

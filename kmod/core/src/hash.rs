@@ -11,7 +11,7 @@
 //! the bytes, so a collision costs time and nothing else.
 //!
 //! Eight bytes, two words, are taken at a time, with one reduction. A 32-bit machine has no product of 128 bits; there
-//! a product is put together of halves ([`times_by_halves`]), which is the same number.
+//! a product is put together of halves (`times_by_halves`), which is the same number.
 
 /// The prime.
 const PRIME: u64 = (1 << 61) - 1;

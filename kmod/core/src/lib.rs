@@ -71,6 +71,7 @@ pub mod request;
 mod rules;
 mod search;
 pub mod select;
+mod side;
 mod slots;
 mod table;
 pub mod task;

@@ -9,7 +9,7 @@
 //!
 //! What bound remains: words that have the same features are tried one by one, which are those with the same literal parts
 //! in the same places, in a directory of the same name, and the same kinds of wildcards where there is no literal part; also
-//! those that have their first twelve features in common. Within a node of the tree each spec that occurs costs a look-up.
+//! those that have their first eight features in common. Within a node of the tree each spec that occurs costs a look-up.
 
 use crate::hash::{self, Key};
 use crate::map::Map;

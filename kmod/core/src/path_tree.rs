@@ -17,7 +17,7 @@ use core::mem::size_of;
 /// Words with the same feature that stand together.
 const FEW: usize = 6;
 /// Features that words are told apart by.
-pub(crate) const LEVELS: usize = 12;
+pub(crate) const LEVELS: usize = 8;
 
 /// The word of a value, as long as that is in the index.
 pub(crate) type Words<'w> = dyn Fn(u32) -> Option<&'w [u8]> + 'w;
