@@ -88,9 +88,13 @@ impl<L: Node> Child<L> {
         })
     }
 
+    /// A copy of what is an edit's own.
+    ///
+    /// # Errors
+    /// Out of memory.
     #[cold]
     #[inline(never)]
-    fn duplicate(&self) -> Result<Self, OutOfMemory> {
+    pub(crate) fn duplicate(&self) -> Result<Self, OutOfMemory> {
         Ok(match self.view() {
             View::Empty => Child::Empty,
             View::Leaf(leaf) => Child::OwnLeaf(leaf.own_copy()?),
