@@ -231,7 +231,7 @@ impl AclList {
     }
 
     /// The word by which the entry of a record is found; empty if it is found by something else.
-    fn word_of<'r>(record: &'r [u8]) -> &'r [u8] {
+    fn word_of(record: &[u8]) -> &[u8] {
         let word = entry::header(record).and_then(|(class, _, args)| match class {
             Class::Network | Class::Capability | Class::Signal => None,
             Class::ExecuteHandler | Class::DeniedExecuteHandler => None,

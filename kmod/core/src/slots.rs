@@ -58,10 +58,7 @@ impl<T: Node> Slots<T> {
         match self.first.get(number as usize) {
             Some(place) => place.as_leaf(),
             None => match self.second.get(second(number)) {
-                Some(place) => match place.view() {
-                    View::Branch(branch) => branch.at(number)?.as_leaf(),
-                    _ => None,
-                },
+                Some(place) => place.as_branch()?.at(number)?.as_leaf(),
                 None => self.get_in_tree(number),
             },
         }
@@ -75,9 +72,7 @@ impl<T: Node> Slots<T> {
         }
         let mut child = &self.top;
         while shift != 0 {
-            let View::Branch(branch) = child.view() else {
-                return None;
-            };
+            let branch = child.as_branch()?;
             shift = shift.wrapping_sub(BITS);
             child = branch.at(number.wrapping_shr(shift))?;
         }

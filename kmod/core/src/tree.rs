@@ -7,13 +7,13 @@ use crate::link::Node;
 use crate::mem::{Arc, OutOfMemory, UniqueArc};
 use crate::radix::{self, Branch, Place};
 
-/// The place.
+/// The place. Leaves come first, because they are asked for most.
 pub(crate) enum Child<L> {
-    Empty,
     Leaf(Arc<L>),
     OwnLeaf(UniqueArc<L>),
     Branch(Arc<Branch<Child<L>>>),
     OwnBranch(UniqueArc<Branch<Child<L>>>),
+    Empty,
 }
 
 /// What stands in a place.
@@ -66,6 +66,16 @@ impl<L: Node> Child<L> {
         match self {
             Child::Leaf(leaf) => Some(leaf),
             Child::OwnLeaf(leaf) => Some(leaf),
+            _ => None,
+        }
+    }
+
+    /// The branch that stands here.
+    #[inline(always)]
+    pub(crate) fn as_branch(&self) -> Option<&Branch<Child<L>>> {
+        match self {
+            Child::Branch(branch) => Some(branch),
+            Child::OwnBranch(branch) => Some(branch),
             _ => None,
         }
     }
