@@ -395,9 +395,9 @@ impl Edit {
             manager::Line::Entry(entry) => entry,
         };
         if delete {
-            self.policy.managers.remove(entry.name())?;
-        } else if self.policy.managers.add(entry.name())? && self.is_over(before) {
-            self.policy.managers.remove(entry.name())?;
+            self.policy.managers.edit()?.remove(entry.name())?;
+        } else if self.policy.managers.edit()?.add(entry.name())? && self.is_over(before) {
+            self.policy.managers.edit()?.remove(entry.name())?;
             return Err(EditError::Quota);
         }
         Ok(())

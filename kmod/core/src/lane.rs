@@ -35,6 +35,7 @@ const OF_FIELD: u32 = 5;
 const OF_DEVICE: u32 = 6;
 /// Fourteen bits, one a field of the task.
 const FIRST_FIELD: u32 = 11;
+const FIELDS: u32 = (1 << 14) - 1;
 /// `task.uid=@GROUP`
 const UID_GROUP: Shape = 1 << 25;
 const REALPATH: Shape = 1 << 26;
@@ -265,7 +266,7 @@ impl Ask<'_> {
                 key = self.hash.word(key, value);
             }
         }
-        let mut fields = shape.wrapping_shr(FIRST_FIELD) & ((1 << TaskField::ALL.len()) - 1);
+        let mut fields = shape.wrapping_shr(FIRST_FIELD) & FIELDS;
         while fields != 0 {
             key = self.hash.word(key, field(fields.trailing_zeros())?);
             fields &= fields.wrapping_sub(1);

@@ -43,7 +43,7 @@ pub struct Policy {
     pub(crate) exceptions: Link<Exceptions>,
     pub(crate) profiles: Link<Profiles>,
     /// Names of domains and programs: [`crate::manager`].
-    pub(crate) managers: Unique,
+    pub(crate) managers: Link<Unique>,
     /// Whether `manage_by_non_root` is on.
     pub(crate) non_root: bool,
     pub(crate) active: bool,
@@ -107,7 +107,7 @@ impl Policy {
             groups: Link::new(Groups::new(seed))?,
             exceptions: Link::new(Exceptions::new(seed))?,
             profiles: Link::new(Profiles::new())?,
-            managers: Unique::new(seed),
+            managers: Link::new(Unique::new(seed))?,
             non_root: false,
             active: false,
             generation: 0,
@@ -144,7 +144,7 @@ impl Policy {
         self.conditions.freeze();
         self.groups.freeze_in_place();
         self.exceptions.freeze_in_place();
-        self.managers.freeze();
+        self.managers.freeze_in_place();
         self.profiles.freeze_in_place();
         self.generation = self.generation.wrapping_add(1);
     }
@@ -340,7 +340,9 @@ impl Policy {
             SHARED,
             size_of::<Profiles>(),
             SHARED,
-            self.managers.bytes(),
+            SHARED,
+            size_of::<Unique>(),
+            self.managers.get().bytes(),
             self.profiles.get().bytes(),
         ]
         .into_iter()
@@ -392,6 +394,6 @@ impl Policy {
         }
         let domain = self.domain(domain).map(Domain::name);
         let exe = exe.map(Name::as_bytes);
-        domain.into_iter().chain(exe).any(|name| self.managers.find(name).is_some())
+        domain.into_iter().chain(exe).any(|name| self.managers.get().find(name).is_some())
     }
 }

@@ -147,7 +147,7 @@ impl Policy {
     /// # Errors
     /// The sink is out of memory.
     pub fn print_managers(&self, sink: &mut dyn Sink) -> Result<(), OutOfMemory> {
-        for name in self.managers.iter() {
+        for name in self.managers.get().iter() {
             sink.put(name)?;
             sink.put(b"\n")?;
         }

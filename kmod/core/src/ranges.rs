@@ -17,7 +17,7 @@ use core::cmp::Ordering::{Equal, Greater, Less};
 use core::mem::size_of;
 
 /// Ranges that a page holds before it becomes a branch.
-const PAGE: usize = 12;
+const PAGE: usize = 32;
 /// Branches above each other that a search can follow.
 const DEPTH: usize = 12;
 

@@ -29,11 +29,20 @@ pub(crate) struct Slots<T> {
     /// Levels of branches in the tree: 0 without any, else [`LOWEST`] and more.
     height: u32,
     branches: u32,
+    /// Places of the two lists that were given out for changing since they were shared: a bit each.
+    changed: [u32; 2],
 }
 
 impl<T: Node> Slots<T> {
     pub(crate) const fn new() -> Self {
-        Slots { first: Vec::new(), second: Vec::new(), top: Child::Empty, height: 0, branches: 0 }
+        Slots {
+            first: Vec::new(),
+            second: Vec::new(),
+            top: Child::Empty,
+            height: 0,
+            branches: 0,
+            changed: [0; 2],
+        }
     }
 
     /// Bytes of memory of the array; not the parts.
@@ -49,10 +58,7 @@ impl<T: Node> Slots<T> {
         match self.first.get(number as usize) {
             Some(place) => place.as_leaf(),
             None => match self.second.get(second(number)) {
-                Some(place) => match place.view() {
-                    View::Branch(branch) => branch.at(number)?.as_leaf(),
-                    _ => None,
-                },
+                Some(place) => place.as_branch()?.at(number)?.as_leaf(),
                 None => self.get_in_tree(number),
             },
         }
@@ -66,9 +72,7 @@ impl<T: Node> Slots<T> {
         }
         let mut child = &self.top;
         while shift != 0 {
-            let View::Branch(branch) = child.view() else {
-                return None;
-            };
+            let branch = child.as_branch()?;
             shift = shift.wrapping_sub(BITS);
             child = branch.at(number.wrapping_shr(shift))?;
         }
@@ -83,6 +87,7 @@ impl<T: Node> Slots<T> {
         if self.get(number).is_none() {
             return Ok(None);
         }
+        self.note(number);
         let (mut place, mut level) =
             match (self.first.get_mut(number as usize), self.second.get_mut(second(number))) {
                 (Some(place), _) => (place, 0),
@@ -111,11 +116,23 @@ impl<T: Node> Slots<T> {
     #[inline(always)] // Into the one that adds line after line.
     pub(crate) fn insert(&mut self, number: u32, part: T) -> Result<(), OutOfMemory> {
         let part = Child::leaf(part)?;
+        self.note(number);
         let result = if number < FIRST { self.put_first(number, part) } else { self.put(number, part) };
         if result.is_err() {
             self.prune(number)?;
         }
         result
+    }
+
+    /// Notes that what is in a place of the lists will be an edit's own.
+    #[inline(always)]
+    fn note(&mut self, number: u32) {
+        let [first, branches] = &mut self.changed;
+        if number < FIRST {
+            *first |= 1_u32.wrapping_shl(number);
+        } else if number < SECOND {
+            *branches |= 1_u32.wrapping_shl(second(number) as u32);
+        }
     }
 
     fn put_first(&mut self, number: u32, part: Child<T>) -> Result<(), OutOfMemory> {
@@ -236,8 +253,9 @@ impl<T: Node> Slots<T> {
 
     /// Makes everything shared.
     pub(crate) fn freeze(&mut self) {
-        self.first.iter_mut().for_each(Place::freeze);
-        self.second.iter_mut().for_each(Place::freeze);
+        let [first, second] = core::mem::take(&mut self.changed);
+        freeze(&mut self.first, first);
+        freeze(&mut self.second, second);
         self.top.freeze();
     }
 }
@@ -258,11 +276,24 @@ fn cut<T: Node>(places: &mut Vec<Child<T>>) {
 fn share<T: Node>(places: &Vec<Child<T>>) -> Result<Vec<Child<T>>, OutOfMemory> {
     let mut copies = Vec::with_capacity(places.len())?;
     for place in places {
-        let mut copy = Child::Empty;
-        place.share_into(&mut copy)?;
-        copies.push_reserved(copy)?;
+        copies.push_reserved(match place {
+            Child::Leaf(part) => Child::Leaf(part.clone()),
+            Child::Branch(branch) => Child::Branch(branch.clone()),
+            Child::Empty => Child::Empty,
+            own => own.duplicate()?,
+        })?;
     }
     Ok(copies)
+}
+
+fn freeze<T: Node>(places: &mut Vec<Child<T>>, changed: u32) {
+    let mut changed = changed;
+    while changed != 0 {
+        if let Some(place) = places.get_mut(changed.trailing_zeros() as usize) {
+            place.freeze();
+        }
+        changed &= changed.wrapping_sub(1);
+    }
 }
 
 /// How many numbers a tree of a height has room for; the last one is never used.

@@ -7,13 +7,13 @@ use crate::link::Node;
 use crate::mem::{Arc, OutOfMemory, UniqueArc};
 use crate::radix::{self, Branch, Place};
 
-/// The place.
+/// The place. Leaves come first, because they are asked for most.
 pub(crate) enum Child<L> {
-    Empty,
     Leaf(Arc<L>),
     OwnLeaf(UniqueArc<L>),
     Branch(Arc<Branch<Child<L>>>),
     OwnBranch(UniqueArc<Branch<Child<L>>>),
+    Empty,
 }
 
 /// What stands in a place.
@@ -70,6 +70,16 @@ impl<L: Node> Child<L> {
         }
     }
 
+    /// The branch that stands here.
+    #[inline(always)]
+    pub(crate) fn as_branch(&self) -> Option<&Branch<Child<L>>> {
+        match self {
+            Child::Branch(branch) => Some(branch),
+            Child::OwnBranch(branch) => Some(branch),
+            _ => None,
+        }
+    }
+
     /// What stands here, for changing; copied if it is shared.
     ///
     /// # Errors
@@ -88,9 +98,13 @@ impl<L: Node> Child<L> {
         })
     }
 
+    /// A copy of what is an edit's own.
+    ///
+    /// # Errors
+    /// Out of memory.
     #[cold]
     #[inline(never)]
-    fn duplicate(&self) -> Result<Self, OutOfMemory> {
+    pub(crate) fn duplicate(&self) -> Result<Self, OutOfMemory> {
         Ok(match self.view() {
             View::Empty => Child::Empty,
             View::Leaf(leaf) => Child::OwnLeaf(leaf.own_copy()?),

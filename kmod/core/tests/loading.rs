@@ -3,6 +3,13 @@
 //! line. It measures time, so it is run by hand, alone and optimised:
 //! `cargo test --release -p sekisho-core --test loading -- --ignored --nocapture`.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails; only code in src/ must not"
+)]
+
 use sekisho_core::edit::Edit;
 use sekisho_core::policy::{Cursor, Policy};
 use std::time::Duration;
@@ -62,7 +69,6 @@ const KINDS: &[(&str, File, Line)] = &[
     ("domains", Domain, |n| format!("<kernel> /usr/bin/program{n}")),
     ("one path group", Exception, |n| format!("path_group G /a/{n}")),
     ("many path groups", Exception, |n| format!("path_group G{n} /a/{n}")),
-    ("many path groups, one path", Exception, |n| format!("path_group G{n} /a")),
     ("one number group", Exception, |n| format!("number_group G {}-{}", 3 * n, 3 * n + 1)),
     ("one number group that grows", Exception, |n| format!("number_group G 0-{n}")),
     ("many number groups", Exception, |n| format!("number_group G{n} {n}")),
@@ -128,7 +134,8 @@ fn every_kind_of_line_loads_in_linear_time() {
             let (half, _) = load(*file, *line, count / 2, each);
             let (whole, bytes) = load(*file, *line, count, each);
             println!("{kind}, {how}: {half:.2?}, {whole:.2?}, {} bytes a line", bytes / count);
-            if whole > half * 3 || each > 1 && whole > Duration::from_secs(1) {
+            if whole > half.max(Duration::from_millis(100)) * 3 || each > 1 && whole > Duration::from_secs(1)
+            {
                 failures.push(format!("{kind}, {how}: {half:.2?}, {whole:.2?}"));
             }
         }

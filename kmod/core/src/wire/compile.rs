@@ -184,8 +184,8 @@ impl<'p> Writer<'_, 'p> {
     fn policy(&mut self) -> Result {
         self.profiles()?;
         self.flag(self.policy.non_root)?;
-        put_len(self.out, self.policy.managers.len() as usize)?;
-        for name in self.policy.managers.iter() {
+        put_len(self.out, self.policy.managers.get().len() as usize)?;
+        for name in self.policy.managers.get().iter() {
             put_bytes(self.out, name)?;
         }
         put_bytes(self.out, &pack(&self.references.words)?)?;

@@ -171,7 +171,7 @@ fn managers(reader: &mut Reader<'_>, edit: &mut Edit) -> Result<(), Flaw> {
     edit.policy.non_root = reader.bool()?;
     for _ in 0..reader.len()? {
         let manager = Manager::new(reader.bytes()?)?;
-        if !edit.policy.managers.add(manager.name())? {
+        if !edit.policy.managers.edit()?.add(manager.name())? {
             return Err(Flaw::Duplicate);
         }
     }
