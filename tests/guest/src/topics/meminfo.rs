@@ -107,6 +107,8 @@ fn bound(tap: &mut Tap) {
     for name in [next, name] {
         delete_domain(&name);
     }
+    records("grant_log");
+    records("reject_log");
 }
 
 fn form(tap: &mut Tap) {

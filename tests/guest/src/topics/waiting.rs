@@ -35,7 +35,9 @@ pub fn run(tap: &mut Tap) {
         Ok(mut subject) => {
             answers(tap, &mut subject, &name);
             created(tap, &mut subject, &name);
+            write("profile", "3-CONFIG::capability={ mode=enforcing }");
             several(tap, &mut subject, &name);
+            write("profile", "3-CONFIG::capability={ mode=disabled }");
             stopped(tap, &mut subject, &name);
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             ring(tap, &mut subject, &name);
