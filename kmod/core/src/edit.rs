@@ -9,6 +9,7 @@
 //! open). Domains are marked, because tasks may be in them, and are dropped by [`Edit::collect`].
 
 use crate::acl::AclLine;
+use crate::acl_list::AclList;
 use crate::args;
 use crate::directive;
 use crate::domain::{Domain, DomainId};
@@ -474,15 +475,21 @@ impl Edit {
         Ok(false)
     }
 
+    /// Takes the entries of a domain. A frame of its own, because a list by value takes stack.
+    #[inline(never)]
+    fn take_acl(&mut self, slot: u32) -> Result<Option<Box<AclList>>, OutOfMemory> {
+        let mut acl = Box::new(self.policy.empty_acl())?;
+        let taken = self.policy.domains.change(slot, |domain| {
+            core::mem::swap(&mut domain.acl, &mut acl);
+            Ok::<_, OutOfMemory>(())
+        })?;
+        Ok(taken.map(|()| acl))
+    }
+
     /// Drops a deleted domain with all that only it used; returns how many entries it had.
     pub(crate) fn drop_domain(&mut self, slot: u32) -> Result<u32, OutOfMemory> {
         let mut entries = 0_u32;
-        let empty = self.policy.empty_acl();
-        let old = self
-            .policy
-            .domains
-            .change(slot, |domain| Ok::<_, OutOfMemory>(core::mem::replace(&mut domain.acl, empty)))?;
-        if let Some(acl) = old {
+        if let Some(acl) = self.take_acl(slot)? {
             for (args, condition) in acl.owners() {
                 entries = entries.saturating_add(1);
                 for (kind, group) in args::groups(&args) {

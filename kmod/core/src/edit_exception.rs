@@ -144,7 +144,7 @@ impl Edit {
             return few.iter().copied().find(is);
         }
         let mut found = None;
-        let index = &self.policy.groups.get().path_member_index;
+        let index = &self.policy.groups.get().path_members.get().index;
         index.exact(index.place(word), &mut |number| {
             if self.policy.path_member(number) == Some((id, word)) {
                 found = Some(number);
@@ -163,18 +163,19 @@ impl Edit {
         record.extend_from_slice(word)?;
         let seed = self.policy.seed;
         let groups = self.policy.groups.edit()?;
-        let place = groups.path_member_index.place(word);
-        let number = groups.path_members.push(&record, None)?;
-        let words = |number| group::path_member(&groups.path_members, number).map(|(_, word)| word);
-        let mut added = groups.path_member_index.insert(place, number, &words);
+        let members = groups.path_members.edit()?;
+        let place = members.index.place(word);
+        let number = members.records.push(&record, None)?;
+        let words = |number| group::path_member(&members.records, number).map(|(_, word)| word);
+        let mut added = members.index.insert(place, number, &words);
         if added.is_ok() {
             added = groups.paths.change(id.0, |group| group.members.add(number, seed)).map(drop);
             if added.is_err() {
-                groups.path_member_index.remove(place, number)?;
+                members.index.remove(place, number)?;
             }
         }
         if added.is_err() {
-            groups.path_members.remove(number)?;
+            members.records.remove(number)?;
         }
         added.map(|()| true)
     }
@@ -185,8 +186,9 @@ impl Edit {
         };
         let groups = self.policy.groups.edit()?;
         groups.paths.change(id.0, |group| group.members.remove(number))?;
-        groups.path_member_index.remove(groups.path_member_index.place(word), number)?;
-        groups.path_members.remove(number)
+        let members = groups.path_members.edit()?;
+        members.index.remove(members.index.place(word), number)?;
+        members.records.remove(number)
     }
 
     /// The group of a name, created if that is wanted.

@@ -2,7 +2,7 @@
 //! All groups of a policy: one node, so that an edit which does not touch them shares them with one reference.
 
 use crate::group::{AddressGroup, NumberGroup, PathGroup};
-use crate::link::{Node, SHARED};
+use crate::link::{Link, Node, SHARED};
 use crate::mem::OutOfMemory;
 use crate::path_index::PathIndex;
 use crate::ranges::Ranges;
@@ -15,23 +15,32 @@ pub(crate) struct Groups {
     pub(crate) paths: Table<PathGroup>,
     pub(crate) numbers: Table<NumberGroup>,
     pub(crate) addresses: Table<AddressGroup>,
-    /// The members of all path groups: the number of the group in four bytes, then the word.
-    pub(crate) path_members: Records,
-    pub(crate) path_member_index: PathIndex,
+    pub(crate) path_members: Link<PathMembers>,
     /// The members of all number groups, which stand for their groups.
     pub(crate) number_index: Ranges,
 }
 
+/// The members of all path groups. A node of their own, because groups by value take stack.
+pub(crate) struct PathMembers {
+    /// The number of the group in four bytes, then the word.
+    pub(crate) records: Records,
+    pub(crate) index: PathIndex,
+}
+
 impl Groups {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Groups {
+    /// None.
+    ///
+    /// # Errors
+    /// Out of memory.
+    #[inline(never)]
+    pub(crate) fn new(seed: u64) -> Result<Link<Self>, OutOfMemory> {
+        Link::new(Groups {
             paths: Table::new(seed),
             numbers: Table::new(seed),
             addresses: Table::new(seed),
-            path_members: Records::new(),
-            path_member_index: PathIndex::new(seed),
+            path_members: Link::new(PathMembers { records: Records::new(), index: PathIndex::new(seed) })?,
             number_index: Ranges::new(),
-        }
+        })
     }
 
     /// Bytes of memory of all groups and the node.
@@ -42,8 +51,10 @@ impl Groups {
             self.paths.bytes(),
             self.numbers.bytes(),
             self.addresses.bytes(),
-            self.path_members.bytes(),
-            self.path_member_index.bytes(),
+            size_of::<PathMembers>(),
+            SHARED,
+            self.path_members.get().records.bytes(),
+            self.path_members.get().index.bytes(),
             self.number_index.bytes(),
         ]
         .into_iter()
@@ -58,7 +69,6 @@ impl Node for Groups {
             numbers: self.numbers.share()?,
             addresses: self.addresses.share()?,
             path_members: self.path_members.share()?,
-            path_member_index: self.path_member_index.share()?,
             number_index: self.number_index.share()?,
         })
     }
@@ -67,8 +77,18 @@ impl Node for Groups {
         self.paths.freeze();
         self.numbers.freeze();
         self.addresses.freeze();
-        self.path_members.freeze();
-        self.path_member_index.freeze();
+        self.path_members.freeze_in_place();
         self.number_index.freeze();
+    }
+}
+
+impl Node for PathMembers {
+    fn copy(&self) -> Result<Self, OutOfMemory> {
+        Ok(PathMembers { records: self.records.share()?, index: self.index.share()? })
+    }
+
+    fn freeze(&mut self) {
+        self.records.freeze();
+        self.index.freeze();
     }
 }

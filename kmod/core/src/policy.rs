@@ -104,7 +104,7 @@ impl Policy {
             deleted: Map::new(),
             conditions: Map::new(),
             condition_bytes: 0,
-            groups: Link::new(Groups::new(seed))?,
+            groups: Groups::new(seed)?,
             exceptions: Link::new(Exceptions::new(seed))?,
             profiles: Link::new(Profiles::new())?,
             managers: Link::new(Unique::new(seed))?,
@@ -224,7 +224,7 @@ impl Policy {
 
     /// The group and the word of a member.
     pub(crate) fn path_member(&self, number: u32) -> Option<(GroupId, &[u8])> {
-        group::path_member(&self.groups.get().path_members, number)
+        group::path_member(&self.groups.get().path_members.get().records, number)
     }
 
     /// The name of a group, without `@`; empty if there is no such group.
@@ -238,7 +238,7 @@ impl Policy {
 
     /// Shows the groups of which a member matches, until `visit` returns true; one may be shown several times.
     pub(crate) fn groups_of(&self, name: Name<'_>, wildcards: bool, visit: &mut dyn FnMut(GroupId) -> bool) {
-        self.groups.get().path_member_index.any(name, wildcards, &mut |number| {
+        self.groups.get().path_members.get().index.any(name, wildcards, &mut |number| {
             let member = self.path_member(number).filter(|(_, word)| pattern::matches_word(name, word));
             member.is_some_and(|(id, _)| visit(id))
         });
@@ -246,7 +246,7 @@ impl Policy {
 
     /// Whether a member of a path group matches; members with wildcards count only if `wildcards` is set (reference 2.6).
     pub fn path_group_matches(&self, id: GroupId, name: Name<'_>, wildcards: bool) -> bool {
-        self.groups.get().path_member_index.any(name, wildcards, &mut |number| {
+        self.groups.get().path_members.get().index.any(name, wildcards, &mut |number| {
             let member = self.path_member(number).filter(|(group, _)| *group == id);
             member.is_some_and(|(_, word)| pattern::matches_word(name, word))
         })

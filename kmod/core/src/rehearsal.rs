@@ -30,7 +30,7 @@ use crate::domain::DomainId;
 use crate::edit::{Cursor, Edit, EditError};
 use crate::engine::{self, Decision, Mode};
 use crate::learn::Learned;
-use crate::mem::{OutOfMemory, Vec};
+use crate::mem::{Box, OutOfMemory, Vec};
 use crate::name::Name;
 use crate::number::Number;
 use crate::policy::Policy;
@@ -45,7 +45,7 @@ const TIMESTAMP: u64 = 1_300_000_000;
 
 /// The policy.
 pub struct Rehearsal {
-    policy: Policy,
+    policy: Box<Policy>,
     /// Between `begin` and `end`.
     edit: Option<Edit>,
     cursor: Cursor,
@@ -85,13 +85,19 @@ impl From<QuestionError> for Problem {
 const NO_DOMAIN: Problem = Problem::Says("no such domain");
 const NO_NAME: Problem = Problem::Says(QuestionError::Name.message());
 
+/// The policy of the beginning. A frame of its own, because a policy by value takes stack.
+#[inline(never)]
+fn empty() -> Result<Box<Policy>, OutOfMemory> {
+    Box::new(Policy::new()?)
+}
+
 impl Rehearsal {
     /// Begins as a kernel does: not active, and nothing there but `<kernel>`.
     ///
     /// # Errors
     /// Out of memory.
     pub fn new() -> Result<Rehearsal, OutOfMemory> {
-        Ok(Rehearsal { policy: Policy::new()?, edit: None, cursor: Cursor::default() })
+        Ok(Rehearsal { policy: empty()?, edit: None, cursor: Cursor::default() })
     }
 
     /// The policy as the commands so far have made it.
@@ -142,7 +148,7 @@ impl Rehearsal {
                 let mut edit = self.policy.edit()?;
                 let written = write_line(&mut edit, file, &mut self.cursor, line);
                 if written != Err(EditError::OutOfMemory) {
-                    self.policy = edit.commit();
+                    *self.policy = edit.commit();
                 }
                 written
             }
@@ -173,26 +179,36 @@ impl Rehearsal {
                 return Err(Problem::Says("there is an edit already; write end"));
             }
             (b"end", None) => return Err(Problem::Says("there is no edit; write begin")),
-            (b"end", Some(edit)) => self.policy = edit.commit(),
+            (b"end", Some(edit)) => *self.policy = edit.commit(),
             (_, edit @ Some(_)) => {
                 self.edit = edit;
                 return Err(Problem::Says("not inside of an edit; write end"));
             }
             (b"activate", None) => {
-                let mut edit = self.policy.edit()?;
-                let missing = edit.activate().err();
-                self.policy = edit.commit();
+                let mut missing = None;
+                self.at_once(&mut |edit| {
+                    missing = edit.activate().err();
+                    Ok(())
+                })?;
                 if let Some(missing) = missing {
                     return Ok(missing.print(&self.policy, answer)?);
                 }
             }
-            (_, None) => {
-                let mut edit = self.policy.edit()?;
-                edit.collect(u32::MAX)?;
-                self.policy = edit.commit();
-            }
+            (_, None) => self.at_once(&mut |edit| edit.collect(u32::MAX).map(drop))?,
         }
         Ok(answer.put(b"ok")?)
+    }
+
+    /// A change that is an edit of its own. A frame of its own, because an edit by value takes stack.
+    #[inline(never)]
+    fn at_once(
+        &mut self,
+        change: &mut dyn FnMut(&mut Edit) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
+        let mut edit = self.policy.edit()?;
+        change(&mut edit)?;
+        *self.policy = edit.commit();
+        Ok(())
     }
 
     #[inline(never)]
@@ -200,9 +216,11 @@ impl Rehearsal {
         let (id, line) = self.domain_and_text(rest)?;
         let line = Normal::new(line)?;
         let question = Question::parse(line.bytes())?;
-        let mut edit = self.policy.edit()?;
-        let learned = edit.learn(id, &question.given.facts(), &question.request)?;
-        self.policy = edit.commit();
+        let mut learned = Learned::Skipped;
+        self.at_once(&mut |edit| {
+            learned = edit.learn(id, &question.given.facts(), &question.request)?;
+            Ok(())
+        })?;
         Ok(answer.put(match learned {
             Learned::Added => b"added",
             Learned::Already => b"already",

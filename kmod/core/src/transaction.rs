@@ -143,9 +143,7 @@ impl Transaction {
     pub fn begin(policy: &Policy, scope: Scope) -> Result<Transaction, OutOfMemory> {
         let mut edit = match scope {
             Scope::Change => policy.edit()?,
-            Scope::Replace => {
-                Edit { policy: emptied(policy)?, former: Some(Box::new(policy.domains.share()?)?) }
-            }
+            Scope::Replace => Edit { former: Some(former(policy)?), policy: emptied(policy)? },
         };
         edit.policy.active = false;
         Ok(Transaction { edit, active: policy.active, before: policy.memory(), lines: 0, refused: None })
@@ -249,7 +247,7 @@ impl Policy {
             } else if !moved.is_empty() || self.domains.get(id.slot).is_some() {
                 let serial = edit.policy.next_serial;
                 edit.policy.next_serial = serial.wrapping_add(1);
-                moved.push(renewed(domain, serial)?)?;
+                renew(domain, serial, &mut moved)?;
                 edit.policy.domains.remove(id.slot)?;
             }
         }
@@ -291,7 +289,14 @@ fn finish(edit: Edit, before: usize) -> Result<Policy, TransactionError> {
     Ok(policy)
 }
 
+/// The domains of a policy. A frame of its own, like those around it: what takes stack is not beside something else that does.
+#[inline(never)]
+fn former(policy: &Policy) -> Result<Box<Table<Domain>>, OutOfMemory> {
+    Box::new(policy.domains.share()?)
+}
+
 /// The policy without anything in it but its domains, all but `<kernel>` marked as deleted.
+#[inline(never)]
 fn emptied(policy: &Policy) -> Result<Policy, OutOfMemory> {
     let seed = policy.seed;
     let mut domains = Table::new(seed);
@@ -320,12 +325,13 @@ fn bare(domain: &Domain, profile: u8, deleted: bool, acl: AclList) -> Domain {
 }
 
 /// The domain under another number, without tasks.
-fn renewed(domain: &Domain, serial: u32) -> Result<Domain, OutOfMemory> {
+#[inline(never)]
+fn renew(domain: &Domain, serial: u32, renewed: &mut Vec<Domain>) -> Result<(), OutOfMemory> {
     let name = DomainName::copy_from(domain.name())?.ok_or(OutOfMemory)?; // It is one already.
     let mut new = Domain::new(name, serial, domain.profile, 0)?;
     new.flags = domain.flags;
     new.acl = domain.acl.share()?;
-    Ok(new)
+    renewed.push(new)
 }
 
 impl Edit {
