@@ -407,7 +407,7 @@ mod tests {
                     "3-{value}"
                 );
             }
-            let place = step % members.len();
+            let place = step.checked_rem(members.len()).unwrap_or(0);
             group.remove(members.remove(place)).unwrap();
         }
     }

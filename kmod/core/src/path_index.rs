@@ -167,7 +167,9 @@ mod tests {
         let words = |make: &dyn Fn(usize) -> String| (0..200).map(make).collect::<Vec<_>>();
         let letters = |number: usize| format!("{number:03}").replace(['0', '1', '2'], "ab");
         let kinds = [r"\*", r"\@", r"\?", r"\$", r"\x", r"\A"];
-        let kind = |number: usize| kinds.get(number % kinds.len()).copied().unwrap_or_default();
+        let kind = |number: usize| {
+            number.checked_rem(kinds.len()).and_then(|kind| kinds.get(kind)).copied().unwrap_or_default()
+        };
         let bare = |number: usize| [kind(number), kind(number / 6), kind(number / 36)].concat();
         let deep = |end: &str| format!("/a/{}{end}", "b/".repeat(61));
         [

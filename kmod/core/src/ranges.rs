@@ -564,7 +564,10 @@ mod tests {
 
     fn check(set: &Ranges, all: &[[u64; 6]], state: &mut u64) {
         for round in 0..60 {
-            let some = all.get(next(state) as usize % all.len().max(1)).copied().unwrap_or([0; 6]);
+            let some = all
+                .get((next(state) as usize).checked_rem(all.len()).unwrap_or(0))
+                .copied()
+                .unwrap_or([0; 6]);
             let low = match round % 4 {
                 0 => [some[1], some[2]],
                 1 => [some[3], some[4]],

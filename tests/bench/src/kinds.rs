@@ -170,7 +170,7 @@ pub(crate) fn loading() {
         count(&title(domains), budget, || {
             while let Some(garbage) = policy.take_if(|policy| policy.has_garbage()) {
                 let mut edit = garbage.edit().expect("memory");
-                edit.collect(256).ok().expect("memory");
+                edit.collect(256).expect("memory");
                 policy = Some(edit.commit());
             }
         });
