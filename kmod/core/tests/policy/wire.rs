@@ -2,9 +2,10 @@
 //! The compiled image: the hand-written codec and the derived one agree, and damage does no harm.
 
 use crate::corpus::for_each_policy;
-use crate::support::{load as load_texts, File};
+use crate::support::{load as load_texts, question as question_of, File};
+use sekisho_core::engine::decide;
 use sekisho_core::mem::Vec as Text;
-use sekisho_core::policy::Policy;
+use sekisho_core::policy::{Cursor, DomainId, Policy};
 use sekisho_core::wire::host::{self, Image};
 use sekisho_core::wire::{compile, load, Flaw, HEADER};
 
@@ -91,6 +92,45 @@ fn a_loaded_policy_takes_the_memory_of_a_written_one() {
     let loaded = loaded(&image, "everything");
     // The hash depends on the key, so that the trees of the maps differ a little.
     assert!(loaded.memory().abs_diff(written.memory()) < written.memory() / 8);
+}
+
+/// Entries of one path stand together however they came in, so that a request finds the right one of thousands.
+#[test]
+fn one_path_with_many_conditions_is_loaded_as_it_is_written() {
+    let mut text = String::from("<kernel>\n");
+    for number in 0..300 {
+        text += &format!("allow_read /file/{number}\n");
+        text += &format!("allow_read /x if task.uid={number}\n");
+        text += &format!("allow_read /y/\\* if task.gid={number}\n");
+    }
+    // With the same key, because the form of the index depends on it.
+    let mut edit =
+        loaded(&compile(&Policy::new().expect("memory")).expect("memory"), "empty").edit().expect("memory");
+    let mut cursor = Cursor::default();
+    for line in text.lines() {
+        edit.domain_policy_line(&mut cursor, line.as_bytes())
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+    for line in ["PROFILE_VERSION=20090903", "0-CONFIG={ mode=enforcing }"] {
+        edit.profile_line(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+    let written = edit.commit();
+    let read = loaded(&compile(&written).expect("memory"), "one path");
+    assert_eq!(read.memory(), written.memory());
+    let mut edit = read.edit().expect("memory");
+    edit.activate().unwrap_or_else(|error| panic!("{error}"));
+    let read = edit.commit();
+    for (question, granted) in [
+        ("uid=299 allow_read /x", true),
+        ("uid=300 allow_read /x", false),
+        ("gid=0 allow_read /y/z", true),
+        ("gid=300 allow_read /y/z", false),
+        ("allow_read /file/299", true),
+    ] {
+        let question = question_of(question);
+        let decision = decide(&read, DomainId::ROOT, &question.given.facts(), &question.request);
+        assert_eq!(decision.granted, granted);
+    }
 }
 
 /// Entries are read many at a time where that is quicker; what comes out is what comes of lines, to the byte.
