@@ -80,9 +80,12 @@ static DECLARE_WORK(sekisho_reaper, sekisho_reap);
 
 void sekisho_schedule_reaper(void)
 {
-	/* Before work queues exist nothing can be waiting for memory either: the next publish schedules it. */
-	if (system_wq)
-		queue_work(system_wq, &sekisho_reaper);
+	/*
+	 * Before work queues exist nothing can be waiting for memory either: the next publish schedules it. It may
+	 * have much to free, so it is bound to no processor.
+	 */
+	if (system_unbound_wq)
+		queue_work(system_unbound_wq, &sekisho_reaper);
 }
 
 void sekisho_flush_reaper(void)

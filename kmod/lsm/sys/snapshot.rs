@@ -285,6 +285,8 @@ extern "C" fn sekisho_rs_reap() {
         if edit.collect(BATCH).is_err() || writer.publish(edit).is_err() {
             break;
         }
+        drop(writer);
+        super::waiting::breathe();
     }
 }
 
@@ -306,6 +308,7 @@ fn free_retired() {
         let boxed = unsafe { KBox::from_raw(node) };
         node = boxed.next;
         drop(boxed);
+        super::waiting::breathe();
         ALIVE.fetch_sub(1, Ordering::Relaxed);
     }
 }
