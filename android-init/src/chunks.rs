@@ -49,6 +49,13 @@ mod tests {
         assert_eq!(cut("no newline at all", 4), ["no newline at all"]);
     }
 
+    /// A part of a page would be as dear for the kernel as a whole one.
+    #[test]
+    fn a_write_fills_whole_pages() {
+        assert!((4096..=64 * 1024).contains(&CHUNK));
+        assert_eq!(CHUNK % 4096, 0);
+    }
+
     #[test]
     fn nothing_gives_nothing() {
         assert!(cut("", 4).is_empty());
