@@ -85,6 +85,17 @@ struct Search<'a> {
     lost: bool,
 }
 
+/// What has led to an entry.
+#[derive(Clone, Copy)]
+enum Found {
+    /// Its word, which matches.
+    Word,
+    /// A group of which a member matches, if it is the entry's.
+    Group(GroupId),
+    /// Something that says nothing of its path.
+    Other,
+}
+
 impl<'a> Search<'a> {
     /// Entries found by a path. What walks through an index is a function of its own, so that one does not take the stack
     /// of the other.
@@ -120,7 +131,7 @@ impl<'a> Search<'a> {
         let list = self.list;
         self.policy.groups_of(name, wildcards, &mut |id| {
             for number in list.others.get(other_key(list.seed, GROUP, u64::from(id.0))) {
-                self.group_candidate(*number, id);
+                self.numbered(*number, Found::Group(id));
             }
             self.over
         });
@@ -128,18 +139,24 @@ impl<'a> Search<'a> {
 
     fn other(&mut self, hash: u32) {
         for number in self.list.others.get(hash) {
-            if let Some(crowd) = self.list.crowd(*number) {
-                self.crowd(crowd, false);
-            } else if let Some(record) = self.list.records.get(*number) {
-                self.entry(&record, false);
-            }
+            self.numbered(*number, Found::Other);
+        }
+    }
+
+    /// Tries an entry, or a crowd, that no word leads to.
+    #[inline]
+    fn numbered(&mut self, number: u32, found: Found) {
+        if let Some(crowd) = self.list.crowd(number) {
+            self.crowd(crowd, found);
+        } else if let Some(record) = self.list.records.get(number) {
+            self.entry(&record, found);
         }
     }
 
     #[inline(never)]
     fn all(&mut self) {
         for record in self.list.records.iter() {
-            self.entry(&record, false);
+            self.entry(&record, Found::Other);
             if self.over {
                 return;
             }
@@ -151,18 +168,18 @@ impl<'a> Search<'a> {
     fn crowd_candidate(&mut self, number: u32, name: Name<'_>) {
         let crowd = self.list.crowd(number);
         if let Some(crowd) = crowd.filter(|crowd| pattern::matches_word(name, crowd.word())) {
-            self.crowd(crowd, true);
+            self.crowd(crowd, Found::Word);
         }
     }
 
-    /// Tries the entries of a crowd; their word is known to match if `known`.
+    /// Tries the entries of a crowd.
     #[inline(never)]
-    fn crowd(&mut self, crowd: &'a Crowd, known: bool) {
+    fn crowd(&mut self, crowd: &'a Crowd, found: Found) {
         let Search { list, policy, facts, request, .. } = *self;
         let ask = Ask { ranges: crowd.ranges(), hash: &Key::new(list.seed), policy, facts, request };
         let lost = crowd.visit(&ask, &mut |number| {
             if let Some(record) = list.records.get(number) {
-                self.entry(&record, known);
+                self.entry(&record, found);
             }
             self.over
         });
@@ -188,26 +205,6 @@ impl<'a> Search<'a> {
             return;
         }
         if self.class == Class::Path || entry::matches(args, self.policy, self.request, true) {
-            self.try_condition(&record);
-        }
-    }
-
-    /// An entry under the hash of a group: is it this group's?
-    fn group_candidate(&mut self, number: u32, id: GroupId) {
-        if let Some(crowd) = self.list.crowd(number) {
-            return self.crowd(crowd, false);
-        }
-        if self.is_late(number) {
-            return;
-        }
-        let Some(record) = self.list.records.get(number) else {
-            return;
-        };
-        let Some(args) = self.allows(&record) else {
-            return;
-        };
-        let is = entry::found_path(self.class, args) == Some(PathArg::Group(id));
-        if is && entry::matches(args, self.policy, self.request, true) {
             self.try_condition(&record);
         }
     }
@@ -240,14 +237,20 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Tries an entry; the path that leads to it is known to match if `known`.
+    /// Tries an entry.
     #[inline]
-    fn entry(&mut self, record: &Record<'a, Arc<Condition>>, known: bool) {
+    fn entry(&mut self, record: &Record<'a, Arc<Condition>>, found: Found) {
         if self.over || self.is_late(record.number) {
             return;
         }
         let Some(args) = self.allows(record) else {
             return;
+        };
+        let known = match found {
+            Found::Word => true,
+            Found::Group(id) if entry::found_path(self.class, args) == Some(PathArg::Group(id)) => true,
+            Found::Group(_) => return, // Another group with the same hash.
+            Found::Other => false,
         };
         if entry::matches(args, self.policy, self.request, known) {
             self.try_condition(record);
